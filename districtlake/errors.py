@@ -1,0 +1,72 @@
+"""The project's own errors. Each is data: a code, what happened, what to do about it, and whether trying again can help.
+
+The edges (CLI, Dagster, portal) turn them into exit codes, check results or problem documents; nothing else prints them.
+"""
+
+from __future__ import annotations
+
+
+class DistrictLakeError(Exception):
+    """An error a person can act on.
+
+    Attributes:
+        code: stable, dotted identifier, e.g. ``ingestion.encoding``.
+        message: one sentence naming the file, key or table concerned. Never holds personal data.
+        hint: what to write or do instead.
+        retryable: True when the same action may succeed later without anybody changing anything.
+    """
+
+    code = "districtlake.error"
+    retryable = False
+
+    def __init__(self, message: str, *, hint: str = "", code: str | None = None, retryable: bool | None = None):
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        if code is not None:
+            self.code = code
+        if retryable is not None:
+            self.retryable = retryable
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".strip()
+
+    def as_dict(self) -> dict[str, object]:
+        return {"code": self.code, "message": self.message, "hint": self.hint, "retryable": self.retryable}
+
+
+class CatalogError(DistrictLakeError):
+    """The catalogue contradicts itself or its schema; names file and key."""
+
+    code = "catalog.invalid"
+
+
+class IngestionError(DistrictLakeError):
+    """A delivered file cannot be read as the catalogue says; the delivery is held, the file stays in the archive."""
+
+    code = "ingestion.unreadable"
+
+
+class ValidationFailed(DistrictLakeError):
+    """The validation engine itself failed; no verdict exists, so nothing may pass."""
+
+    code = "validation.engine"
+
+
+class ConcurrentChange(DistrictLakeError):
+    """Another writer changed the table since the version this change was computed from."""
+
+    code = "warehouse.conflict"
+    retryable = True
+
+
+class OperationRefused(DistrictLakeError):
+    """An operator asked for something the present state does not allow."""
+
+    code = "operation.refused"
+
+
+class NotFound(DistrictLakeError):
+    """No such resource, delivery, ticket or table."""
+
+    code = "not_found"

@@ -1,0 +1,56 @@
+"""What a validator returns, and what it must be. The implementation with Great Expectations lives in ``expectations``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import polars as pl
+
+from districtlake.quality.rules import Rule
+
+ReferenceLookup = Callable[[str, str], pl.Series | None]
+"""(resource id, item) -> the values now in that resource's warehouse table; None when it was never delivered."""
+
+
+@dataclass(frozen=True)
+class RuleResult:
+    """One rule on one delivery.
+
+    Attributes:
+        outcome: "passed" | "failed" by GX's ``success`` (so ``mostly`` counts) | "not_evaluated".
+        evaluated: B of GB/T 36344, the rows the rule applied to (nulls and excluded rows not counted); None for table rules without one.
+        failed: rows among them that break the rule (B - A); for table rules 0 or 1.
+        observed: GX's observed value of an aggregate rule, made JSON-safe. Never a cell of a sensitive item.
+        reason: why it was not evaluated.
+    """
+
+    rule: Rule
+    outcome: Literal["passed", "failed", "not_evaluated"]
+    evaluated: int | None = None
+    failed: int = 0
+    observed: Any = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Validation:
+    """A validated frame.
+
+    Attributes:
+        results: one per rule, in the order given.
+        failures: columns ``_index`` (UInt32, row position in the validated frame) and ``rule`` (String): one line for each
+            row and row-scope rule that fails, also where ``mostly`` lets the check as a whole pass.
+    """
+
+    results: tuple[RuleResult, ...]
+    failures: pl.DataFrame
+
+
+class Validator(Protocol):
+    def __call__(
+        self, resource: str, frame: pl.DataFrame, rules: Sequence[Rule], references: ReferenceLookup
+    ) -> Validation:
+        """Judge ``frame``. Raises ``ValidationFailed`` when the engine cannot give a verdict: nothing may pass then."""
+        ...

@@ -1,0 +1,77 @@
+"""Where things are, and the few numbers a deployment may change. The only reader of the environment besides the clock."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+
+class Settings(BaseModel):
+    """All paths are absolute. ``state`` holds everything that is not code: back it up and nothing is lost.
+
+    Environment: DISTRICTLAKE_STATE, DISTRICTLAKE_CATALOG (several folders separated by ``:``; the later ones add resources,
+    agencies and elements to the first), DISTRICTLAKE_INBOX, DISTRICTLAKE_STORE_URL, DISTRICTLAKE_SETTLE_SECONDS,
+    DISTRICTLAKE_MAX_FILE_MB, DISTRICTLAKE_ACTOR, DISTRICTLAKE_EVENT_LOG_DAYS.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    project: Path = PROJECT_ROOT
+    state: Path = PROJECT_ROOT / ".state"
+    catalog_dirs: tuple[Path, ...] = (PROJECT_ROOT / "catalog",)
+    inbox: Path = PROJECT_ROOT / ".state" / "inbox"
+    store_url: str = ""
+    settle_seconds: float = 2.0  # a file changed more recently than this is still being written
+    max_file_mb: int = 4096  # the unpacked size of one delivered file
+    actor: str = "system"
+    event_log_days: int = 30
+
+    @property
+    def lake(self) -> Path:
+        return self.state / "lake"
+
+    @property
+    def archive(self) -> Path:
+        return self.lake / "archive"
+
+    @property
+    def outbox(self) -> Path:
+        return self.state / "outbox"
+
+    @property
+    def locks(self) -> Path:
+        return self.state / "locks"
+
+    @property
+    def database_url(self) -> str:
+        return self.store_url or f"sqlite:///{self.state / 'store.sqlite'}"
+
+    @classmethod
+    def from_environment(cls, **overrides: object) -> Settings:
+        env = os.environ
+        values: dict[str, object] = {}
+        if text := env.get("DISTRICTLAKE_STATE"):
+            values["state"] = Path(text).resolve()
+        state = values.get("state", PROJECT_ROOT / ".state")
+        assert isinstance(state, Path)
+        values["inbox"] = Path(env["DISTRICTLAKE_INBOX"]).resolve() if env.get("DISTRICTLAKE_INBOX") else state / "inbox"
+        if text := env.get("DISTRICTLAKE_CATALOG"):
+            values["catalog_dirs"] = tuple(Path(part).resolve() for part in text.split(os.pathsep) if part)
+        for name, variable in _SCALARS.items():
+            if text := env.get(variable):
+                values[name] = text
+        values.update({key: value for key, value in overrides.items() if value is not None})
+        return cls.model_validate(values)
+
+
+_SCALARS = {
+    "store_url": "DISTRICTLAKE_STORE_URL",
+    "settle_seconds": "DISTRICTLAKE_SETTLE_SECONDS",
+    "max_file_mb": "DISTRICTLAKE_MAX_FILE_MB",
+    "actor": "DISTRICTLAKE_ACTOR",
+    "event_log_days": "DISTRICTLAKE_EVENT_LOG_DAYS",
+}
