@@ -13,6 +13,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+RuleId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$")]
+NonEmpty = Annotated[str, Field(min_length=1)]
 
 Dimension = Literal["normativity", "completeness", "accuracy", "consistency", "timeliness", "accessibility"]
 """The six dimensions of GB/T 36344-2018: 规范性 完整性 准确性 一致性 时效性 可访问性."""
@@ -40,7 +42,7 @@ class Agency(Frozen):
     """A responsible body (Articles 2 and 5)."""
 
     id: Identifier
-    name: str
+    name: NonEmpty
     kind: Literal["administrative_organ", "public_institution", "social_organisation", "public_service_enterprise", "town_or_street"]
     uscc: str | None = None
     contact: str | None = None  # a role mailbox, never a person
@@ -51,8 +53,8 @@ class CodeList(Frozen):
     """A list of codes with its source and validity. ``partial`` lists cannot prove a code wrong: "not evaluated"."""
 
     id: Identifier
-    name: str
-    source: str | None = None
+    name: NonEmpty
+    source: NonEmpty | None = None
     valid_from: date | None = None
     valid_to: date | None = None
     partial: bool = False
@@ -63,7 +65,18 @@ class CodeList(Frozen):
     @model_validator(mode="after")
     def _source_or_partial(self) -> CodeList:
         if self.source is None and not self.partial:
-            raise ValueError(f"code list {self.id} has no source: name it under 'source', or write 'partial: true'")
+            raise ValueError(f"code list {self.id} has no source; name it under 'source', or write 'partial: true'")
+        return self
+
+    @model_validator(mode="after")
+    def _synonyms_lead_to_codes(self) -> CodeList:
+        for spelling, code in self.synonyms.items():
+            if code not in self.codes:
+                raise ValueError(f"synonym '{spelling}' leads to '{code}', which is no code of {self.id}; correct one of the two")
+            if spelling in self.codes and spelling != code:
+                raise ValueError(f"synonym '{spelling}' is itself a code of {self.id}; delete the synonym")
+        if self.valid_from and self.valid_to and self.valid_from > self.valid_to:
+            raise ValueError(f"valid_from {self.valid_from} lies after valid_to {self.valid_to}; correct one of the two")
         return self
 
 
@@ -75,7 +88,7 @@ class Element(Frozen):
 
     # 7 basic attributes
     id: Identifier  # 标识符
-    name: str  # 中文名称
+    name: NonEmpty  # 中文名称
     name_en: str  # 英文名称
     definition: str  # 定义
     data_type: Literal["C", "N", "D", "DT", "B"]  # 数据类型
@@ -112,7 +125,7 @@ class Sharing(Frozen):
     @model_validator(mode="after")
     def _reasoned(self) -> Sharing:
         if self.class_ != "unconditional" and not (self.reason and self.legal_basis):
-            raise ValueError(f"sharing class '{self.class_}' needs 'reason' and 'legal_basis' (Article 16, third paragraph)")
+            raise ValueError(f"sharing class '{self.class_}' needs 'reason' and 'legal_basis' (Article 16, third paragraph); add both")
         return self
 
 
@@ -127,7 +140,7 @@ class Opening(Frozen):
     @model_validator(mode="after")
     def _reasoned(self) -> Opening:
         if self.class_ != "unconditional" and not self.reason:
-            raise ValueError(f"opening class '{self.class_}' needs a 'reason' (Articles 21, 25 and 32)")
+            raise ValueError(f"opening class '{self.class_}' needs a 'reason' (Articles 21, 25 and 32); add it")
         return self
 
 
@@ -140,7 +153,7 @@ class Item(Frozen):
     """One data item (数据项). Its header in a delivery is its title, its name, or one of ``aliases``."""
 
     name: Identifier
-    title: str
+    title: NonEmpty
     element: Identifier
     required: bool = False
     aliases: tuple[str, ...] = ()
@@ -154,13 +167,20 @@ class Item(Frozen):
     severity: Severity = "critical"
     on_failure: OnFailure = "quarantine"
     sensitivity: Sensitivity | None = None  # default: the element's
+    # kept in raw and cleansed, but neither compared with nor stored in the warehouse: a change of it alone is no change of
+    # the row (序号 is renumbered in every edition of a list)
+    volatile: bool = False
+
+    @model_validator(mode="after")
+    def _bounds_in_order(self) -> Item:
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"min {self.min:g} is greater than max {self.max:g}; swap them")
+        return self
 
     @field_validator("pattern")
     @classmethod
     def _compiles(cls, value: str | None) -> str | None:
-        if value is not None:
-            re.compile(value)
-        return value
+        return _compiled(value)
 
     @field_validator("name")
     @classmethod
@@ -170,12 +190,21 @@ class Item(Frozen):
         return value
 
 
+def _compiled(value: str | None) -> str | None:
+    if value is not None:
+        try:
+            re.compile(value)
+        except re.error as error:
+            raise ValueError(f"'{value}' is no regular expression: {error}") from error
+    return value
+
+
 class Source(Frozen):
     """How the agency delivers. Globs match the file's name (or its path below the agency's folder), case-insensitively."""
 
-    files: tuple[str, ...]
+    files: Annotated[tuple[NonEmpty, ...], Field(min_length=1)]
     mode: Mode
-    corrections: tuple[str, ...] = ()  # globs of files that hold corrected rows only
+    corrections: tuple[NonEmpty, ...] = ()  # globs of files that hold corrected rows only
     max_shrink: Annotated[float, Field(ge=0, le=1)] | None = 0.1  # snapshot: largest share of keys that may vanish; None: any
     period: str | None = None  # regex over the file name; groups year, month, day give the data's date
     sheet: str | None = None  # the sheet with the data; default: every sheet that has the header
@@ -191,8 +220,25 @@ class Source(Frozen):
     @classmethod
     def _percent(cls, value: object) -> object:
         if isinstance(value, str) and value.strip().endswith("%"):
-            return float(value.strip()[:-1]) / 100
+            try:
+                return float(value.strip()[:-1]) / 100
+            except ValueError as error:
+                raise ValueError(f"'{value}' is no percentage; write for example 10% or 0.1") from error
         return value
+
+    @field_validator("period")
+    @classmethod
+    def _dates_the_data(cls, value: str | None) -> str | None:
+        if _compiled(value) is None:
+            return None
+        groups = set(re.compile(str(value)).groupindex)
+        if "year" not in groups or groups - {"year", "month", "day"} or ("day" in groups and "month" not in groups):
+            raise ValueError("period must name the groups (?P<year>…), (?P<year>…)(?P<month>…) or year, month and day")
+        return value
+
+
+COLUMN_ARGUMENTS = ("column", "column_A", "column_B", "column_list", "column_set")
+"""The arguments in which GX's expectations take the names of columns."""
 
 
 class Check(Frozen):
@@ -200,19 +246,51 @@ class Check(Frozen):
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
-    expect: str
-    id: Identifier | None = None
+    expect: Annotated[str, Field(pattern=r"^(expect|unexpected)_[a-z0-9]+(_[a-z0-9]+)*$")]
+    id: RuleId | None = None
     title: str | None = None  # plain Chinese, told to the agency
     items: tuple[Identifier, ...] | None = None  # the items to blame; default: the columns named in the arguments
     on_failure: OnFailure = "report"
     severity: Severity = "warning"
     dimension: Dimension = "accuracy"
+    scope: Literal["row", "table"] | None = None  # default: what the expectation's name says
     version: int = 1
 
     @property
     def arguments(self) -> dict[str, Any]:
         """GX's keyword arguments, ``mostly``, ``row_condition`` and ``ignore_row_if`` included."""
         return dict(self.model_extra or {})
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns its arguments name, in GX's order, each once."""
+        named: list[str] = []
+        for argument in COLUMN_ARGUMENTS:
+            value = self.arguments.get(argument, ())
+            named.extend((value,) if isinstance(value, str) else value)
+        return tuple(dict.fromkeys(named))
+
+    @property
+    def rule_id(self) -> str:
+        """Its own id, else ``<expectation without expect_>.<first column>``."""
+        stem = self.expect.removeprefix("expect_")
+        return self.id or (f"{stem}.{self.columns[0].strip('_')}" if self.columns else stem)
+
+    @model_validator(mode="after")
+    def _columns_are_names(self) -> Check:
+        for argument in COLUMN_ARGUMENTS:
+            value = self.arguments.get(argument, "")
+            parts = value if isinstance(value, list) else [value]
+            if not all(isinstance(part, str) for part in parts):
+                raise ValueError(f"{argument} of {self.expect} must be an item's name or a list of them")
+        mostly = self.arguments.get("mostly", 1)
+        if isinstance(mostly, bool) or not isinstance(mostly, (int, float)) or not 0 <= mostly <= 1:
+            raise ValueError("mostly is a share between 0 and 1, for example 0.95")
+        return self
+
+
+DELIVERY_COLUMNS = ("_file", "_sheet", "_row", "_extra")
+"""The columns that stand beside the items in raw and cleansed frames."""
 
 
 class Resource(Frozen):
@@ -221,15 +299,15 @@ class Resource(Frozen):
     agency: Identifier
     name: Identifier  # its file's name
     code: Annotated[str, Field(pattern=r"^[1-3][0-9]{2}[0-9]{3}[0-9]*/[0-9]+$")]  # 类 项 目 细目 / sequence
-    title: str
+    title: NonEmpty
     description: str = ""
-    business: str  # 1 业务名称
-    system: str  # 2 信息系统名称
-    items: tuple[Item, ...]  # 3 数据项名称
+    business: NonEmpty  # 1 业务名称
+    system: NonEmpty  # 2 信息系统名称
+    items: Annotated[tuple[Item, ...], Field(min_length=1)]  # 3 数据项名称
     storage_format: Literal["electronic_file", "spreadsheet", "database", "image", "stream", "self_describing", "service"]  # 4
     sharing: Sharing  # 5
     opening: Opening  # 6
-    provision: tuple[Literal["api", "exchange", "analysis"], ...]  # 7 提供方式 (Article 19)
+    provision: Annotated[tuple[Literal["api", "exchange", "analysis"], ...], Field(min_length=1)]  # 7 提供方式 (Article 19)
     update_cycle: Cycle  # 8
     sharing_term: date | Literal["permanent"]  # 9 共享期限
     owner: str = ""  # a role mailbox; default: the agency's contact
@@ -261,10 +339,18 @@ class Resource(Frozen):
             raise ValueError(f"key names {', '.join(unknown)}, which is no item; items are {', '.join(names)}")
         if not self.key and self.source.mode != "append":
             raise ValueError("a resource without a key can only be delivered in mode: append (its rows have no identity to update)")
+        if not self.key and self.source.corrections:
+            raise ValueError("a resource without a key cannot be corrected by key; delete 'corrections' or declare a key")
+        fleeting = [name for name in self.key if self.item(name).volatile]
+        if fleeting:
+            raise ValueError(f"key item {', '.join(fleeting)} is volatile; a key identifies the row and cannot be left out")
         for check in self.checks:
             for item in check.items or ():
                 if item not in names:
                     raise ValueError(f"check {check.expect} blames {item}, which is no item; items are {', '.join(names)}")
+            for column in check.columns:
+                if column.removesuffix("__status") not in names and column not in DELIVERY_COLUMNS:
+                    raise ValueError(f"check {check.expect} names column {column}, which is no item; items are {', '.join(names)}")
         return self
 
 
@@ -278,6 +364,14 @@ class Catalog(Frozen):
 
     def element_of(self, item: Item) -> Element:
         return self.elements[item.element]
+
+    def code_list_of(self, item: Item) -> CodeList | None:
+        """The code list of the item's element; None when it has none."""
+        codes = self.element_of(item).codes
+        return None if codes is None else self.code_lists[codes]
+
+    def resources_of(self, agency: str) -> tuple[Resource, ...]:
+        return tuple(resource for resource in self.resources.values() if resource.agency == agency)
 
     def sensitivity_of(self, item: Item) -> Sensitivity:
         return item.sensitivity or self.element_of(item).sensitivity

@@ -1,0 +1,87 @@
+# DistrictLake. `make help` lists what can be done. Everything needed is installed below this folder by the targets themselves.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUN_READY := $(VENV)/.ready-run
+DEV_READY := $(VENV)/.ready-dev
+STATE ?= .state
+export DISTRICTLAKE_STATE := $(abspath $(STATE))
+export DAGSTER_DISABLE_TELEMETRY := 1
+export POLARS_VERBOSE := 0
+
+# make nightly DELIVERIES=folder takes other deliveries; without it the demonstration district's
+DELIVERIES ?=
+SEED ?= 20260302
+DAYS ?= 5
+SIZE ?= 2000
+PORT ?= 3000
+ROWS ?= 1000000
+COLUMNS ?= 20
+TESTS ?= tests
+
+.PHONY: help nightly next-day ui daemon test test-all lint format types lock clean reset doctor bench-way
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo "  variables: STATE=$(STATE) DELIVERIES= SEED=$(SEED) DAYS=$(DAYS) SIZE=$(SIZE) PORT=$(PORT) ROWS=$(ROWS) COLUMNS=$(COLUMNS)"
+
+$(RUN_READY): requirements/run.txt requirements/bootstrap.txt scripts/bootstrap
+	@scripts/bootstrap $(PYTHON) $(VENV) requirements/run.txt
+	@touch $@
+
+$(DEV_READY): requirements/dev.txt requirements/bootstrap.txt scripts/bootstrap
+	@scripts/bootstrap $(PYTHON) $(VENV) requirements/dev.txt
+	@touch $@ $(RUN_READY)
+
+nightly: $(RUN_READY) ## run the main job: on the demonstration district, or DELIVERIES=folder
+ifeq ($(DELIVERIES),)
+	@$(BIN)/districtlake demo generate --if-missing --seed $(SEED) --days $(DAYS) --size $(SIZE)
+	@$(BIN)/districtlake nightly --deliveries $(DISTRICTLAKE_STATE)/demo/inbox
+else
+	@$(BIN)/districtlake nightly --deliveries "$(DELIVERIES)"
+endif
+
+next-day: $(RUN_READY) ## the demonstration district lives one more day, and is processed
+	@$(BIN)/districtlake demo next-day
+	@$(BIN)/districtlake nightly --deliveries $(DISTRICTLAKE_STATE)/demo/inbox
+
+ui: $(RUN_READY) ## Dagster's UI with what `make nightly` ran, at PORT, on this machine only
+	@scripts/ui $(PORT)
+
+doctor: $(RUN_READY) ## is everything in order, and if not, what to do
+	@$(BIN)/districtlake doctor
+
+test: $(DEV_READY) ## run the tests (at most 15 minutes on two cores)
+	@scripts/test $(TESTS)
+
+test-all: $(DEV_READY) ## the tests with the full matrices
+	@TEST_ALL=1 scripts/test $(TESTS)
+
+lint: $(DEV_READY) ## style, types, layers
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(DEV_READY) ## format the code
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench-way: $(DEV_READY) ## ROWS × COLUMNS the whole way, beside a hand-written Polars script
+	@$(BIN)/python -m benchmarks.way --rows $(ROWS) --columns $(COLUMNS)
+
+lock: $(DEV_READY) ## write the lock files anew from pyproject.toml
+	@$(VENV)/tools/bin/uv pip compile -q --generate-hashes --no-emit-index-url --python-version 3.11 pyproject.toml -o requirements/run.txt
+	@$(VENV)/tools/bin/uv pip compile -q --generate-hashes --no-emit-index-url --python-version 3.11 --extra dev -c requirements/run.txt pyproject.toml -o requirements/dev.txt
+
+reset: ## forget the demonstration: asks, then removes the state folder
+	@read -r -p "Remove $(DISTRICTLAKE_STATE) with all its data? Type yes: " answer && [ "$$answer" = yes ] && rm -rf "$(DISTRICTLAKE_STATE)"
+
+clean: ## remove the virtual environment and caches (not the data)
+	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

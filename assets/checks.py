@@ -1,0 +1,80 @@
+"""Asset checks of a resource, one per quality dimension of GB/T 36344; each reports what the results table says."""
+
+import dagster as dg
+import polars as pl
+
+from districtlake.catalog.models import DIMENSION_TITLES, Catalog, Resource
+from districtlake.quality import delivery_rules
+from districtlake.quality.derive import rules_of
+
+CHECKED_LAYER = "cleansed"
+"""What Great Expectations judges are the cleansed rows, so the checks hang there."""
+
+
+def dimensions_of(resource: Resource, catalog: Catalog) -> list[str]:
+    """The dimensions in which the resource has rules, in the standard's order."""
+    used = {rule.dimension for rule in (*rules_of(resource, catalog), *delivery_rules.ALL)}
+    return [dimension for dimension in DIMENSION_TITLES if dimension in used]
+
+
+def check_specs(resource: Resource, catalog: Catalog) -> list[dg.AssetCheckSpec]:
+    rules = (*rules_of(resource, catalog), *delivery_rules.ALL)
+    return [
+        dg.AssetCheckSpec(
+            name=dimension,
+            asset=[resource.agency, resource.name, CHECKED_LAYER],
+            description=f"{DIMENSION_TITLES[dimension]}：" + "；".join(rule.title for rule in rules if rule.dimension == dimension),
+        )
+        for dimension in dimensions_of(resource, catalog)
+    ]
+
+
+def check_results(resource: Resource, catalog: Catalog, results: pl.DataFrame) -> list[dg.AssetCheckResult]:
+    """One result per declared check from the rows of the latest delivery's results (schema ``quality.results.SCHEMA``).
+
+    A dimension of which no rule was decided is reported as not evaluated, never as passed by silence.
+    """
+    emitted = []
+    for dimension in dimensions_of(resource, catalog):
+        rows = results.filter(pl.col("dimension") == dimension)
+        decided = rows.filter(pl.col("outcome") != "not_evaluated")
+        broken = rows.filter(pl.col("outcome") == "failed")
+        grave = broken.filter(pl.col("severity") == "critical").height > 0
+        evaluated, failed = int(decided["evaluated"].sum() or 0), int(decided["failed"].sum() or 0)
+        metadata: dict[str, dg.MetadataValue] = {
+            "A_satisfying": dg.MetadataValue.int(evaluated - failed),
+            "B_evaluated": dg.MetadataValue.int(evaluated),
+            "rules": dg.MetadataValue.md(_rule_table(rows)),
+        }
+        if evaluated:
+            metadata["A_over_B"] = dg.MetadataValue.float((evaluated - failed) / evaluated)
+        if decided.height == 0:
+            text = "未评价：本次没有可判定的规则。"
+        elif broken.height:
+            text = "；".join(f"{row['rule_title']}（{row['failed']} 行）" for row in broken.iter_rows(named=True))
+        else:
+            text = f"{decided.height} 条规则全部通过。"
+        emitted.append(
+            dg.AssetCheckResult(
+                asset_key=[resource.agency, resource.name, CHECKED_LAYER],
+                check_name=dimension,
+                passed=broken.height == 0,
+                severity=dg.AssetCheckSeverity.ERROR if grave else dg.AssetCheckSeverity.WARN,
+                description=text,
+                metadata=metadata,
+            )
+        )
+    return emitted
+
+
+def _rule_table(rows: pl.DataFrame) -> str:
+    words = {"passed": "通过", "failed": "**不通过**", "not_evaluated": "未评价"}
+    lines = ["| 规则 | 说明 | 结论 | 符合 A | 评价 B | 不符合 | 后果 |", "|---|---|---|---|---|---|---|"]
+    for row in rows.iter_rows(named=True):
+        blank = "" if row["evaluated"] is None else row["evaluated"]
+        satisfying = "" if row["passed"] is None else row["passed"]
+        title = str(row["rule_title"]).replace("|", "\\|")
+        lines.append(
+            f"| `{row['rule']}` | {title} | {words[row['outcome']]} | {satisfying} | {blank} | {row['failed']} | {row['on_failure']} |"
+        )
+    return "\n".join(lines)

@@ -1,0 +1,288 @@
+"""What a single file cannot know: the catalogue's cross-checks, as findings with file, key, problem and remedy.
+
+``load`` has already held each entry against its model; what is checked here would pass the model and fail later, or break the
+measures. Errors make the catalogue unfit for use; warnings are for the person who keeps it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations, permutations, product
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from districtlake.catalog.globs import overlap
+from districtlake.catalog.load import Loaded, read_catalog
+from districtlake.catalog.model_faults import close_to
+from districtlake.catalog.models import Catalog, Element, Item, Resource
+from districtlake.catalog.yaml_file import file_name
+
+if TYPE_CHECKING:
+    from districtlake.standards.kinds import Kind
+
+Level = Literal["error", "warning"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing to correct.
+
+    Attributes:
+        file: relative to the project where it lies inside.
+        key: the place in the file; empty for the file as a whole.
+        problem: what is wrong, one sentence without full stop.
+        remedy: what to write instead.
+        level: "error" when the catalogue must not be used like this.
+    """
+
+    file: str
+    key: str
+    problem: str
+    remedy: str
+    level: Level = "error"
+
+
+@dataclass(frozen=True)
+class Context:
+    """A loaded catalogue and where its entries were read from: (what, id) -> file, as ``Loaded.files``."""
+
+    catalog: Catalog
+    files: Mapping[tuple[str, str], str]
+
+    @cached_property
+    def kinds(self) -> dict[str, Kind]:
+        from districtlake.standards.kinds import KINDS
+
+        return dict(KINDS)
+
+    def value_type(self, element: Element) -> Literal["text", "number", "date"] | None:
+        """What a cleansed cell of the element is; None when its kind does not exist or refuses its options (other findings say so)."""
+        kind = self.kinds.get(element.kind)
+        if kind is None or kind.faults_of(element):
+            return None
+        dtype = kind.dtype(element)
+        return "number" if dtype.is_numeric() else "date" if dtype.is_temporal() else "text"
+
+
+def check_catalog(dirs: Sequence[Path]) -> list[Finding]:
+    """Every finding on the catalogue in ``dirs``, errors first, then by file. Empty: nothing to correct."""
+    loaded = read_catalog(dirs)
+    findings = [Finding(fault.file, fault.key, fault.problem, fault.hint) for fault in loaded.faults]
+    findings.extend(cross_check(loaded))
+    findings.extend(_empty_agency_folders(dirs, loaded.catalog))
+    return sorted(findings, key=lambda finding: (finding.level != "error", finding.file, finding.key, finding.problem))
+
+
+def cross_check(loaded: Loaded) -> Iterator[Finding]:
+    """The findings of every check in ``CROSS_CHECKS`` on a loaded catalogue."""
+    context = Context(loaded.catalog, loaded.files)
+    for check in CROSS_CHECKS:
+        yield from check(context)
+
+
+# elements, code lists, agencies ------------------------------------------------------------------------------------
+_DATA_TYPES = {"text": ("C", "B"), "number": ("N",), "date": ("D", "DT")}
+
+
+def _elements(context: Context) -> Iterator[Finding]:
+    for element in context.catalog.elements.values():
+        file, kinds = context.files["element", element.id], context.kinds
+        if element.kind not in kinds:
+            remedy = f"{close_to(element.kind, kinds)}Write one of {', '.join(kinds)}."
+            yield Finding(file, f"{element.id}.kind", f"there is no kind '{element.kind}'", remedy)
+            continue
+        if element.kind == "code" and element.codes is None:
+            yield Finding(file, f"{element.id}.codes", "kind 'code' needs a code list", "Add 'codes: <file of standards/codes>'.")
+        if element.kind != "code" and element.codes is not None:
+            problem = f"kind '{element.kind}' takes no code list"
+            yield Finding(file, f"{element.id}.codes", problem, "Write 'kind: code', or delete 'codes'.")
+        for fault in kinds[element.kind].faults_of(element):
+            problem, _, remedy = fault.partition("; ")
+            yield Finding(file, f"{element.id}.options", problem, f"{remedy[:1].upper()}{remedy[1:]}." if remedy else "Correct the option.")
+        value_type = context.value_type(element)
+        if value_type is not None and element.data_type not in _DATA_TYPES[value_type]:
+            problem = f"data type '{element.data_type}' contradicts kind '{element.kind}', whose values are {value_type}s"
+            yield Finding(file, f"{element.id}.data_type", problem, f"Write {' or '.join(_DATA_TYPES[value_type])}, or another kind.")
+
+
+def _agencies(context: Context) -> Iterator[Finding]:
+    for agency in context.catalog.agencies.values():
+        if not context.catalog.resources_of(agency.id):
+            continue
+        if not agency.security_officer:
+            problem = "the agency names no security officer (Article 31, third paragraph)"
+            yield Finding(
+                context.files["agency", agency.id],
+                agency.id,
+                problem,
+                "Add 'security_officer: <the post>'; never a person's name.",
+                "warning",
+            )
+        for resource in context.catalog.resources_of(agency.id):
+            if not (resource.owner or agency.contact):
+                problem = "the resource has no owner: it names none and its agency has no contact"
+                yield Finding(resource.file, "owner", problem, "Add 'owner: <role mailbox>', or a contact to the agency.")
+
+
+def _empty_agency_folders(dirs: Sequence[Path], catalog: Catalog) -> Iterator[Finding]:
+    for folder in (path for root in dirs for path in sorted((Path(root) / "resources").glob("*")) if path.is_dir()):
+        if folder.name not in catalog.agencies and not any(folder.glob("*.yaml")):
+            problem = f"the folder names the agency '{folder.name}', which does not exist"
+            yield Finding(file_name(folder), "", problem, "Rename the folder, or add the agency to agencies.yaml.", "warning")
+
+
+# one resource ------------------------------------------------------------------------------------------------------
+def _resources(context: Context) -> Iterator[Finding]:
+    for resource in context.catalog.resources.values():
+        if not resource.description:
+            yield Finding(resource.file, "description", "the resource has no description", "Add one sentence: what a row is.", "warning")
+        yield from _headers(resource)
+        yield from _key(resource)
+        yield from _opening(resource, context.catalog)
+        for item in resource.items:
+            yield from _item(item, resource, context)
+        yield from _rule_ids(resource)
+
+
+def _headers(resource: Resource) -> Iterator[Finding]:
+    """A header of a delivery must mean one item."""
+    owner: dict[str, str] = {}
+    for item in resource.items:
+        for header in dict.fromkeys((item.title, item.name, *item.aliases)):
+            other = owner.setdefault(header.casefold(), item.name)
+            if other != item.name:
+                problem = f"header '{header}' means both {other} and {item.name}"
+                yield Finding(resource.file, f"items[{item.name}]", problem, "Give each item its own title, name and aliases.")
+
+
+def _key(resource: Resource) -> Iterator[Finding]:
+    for name in resource.key:
+        item = resource.item(name)
+        if not item.required:
+            problem = "a key item is not required; a row without it would have no identity"
+            yield Finding(resource.file, f"items[{name}].required", problem, "Write 'required: true'.")
+        if item.on_failure == "report":
+            problem = "a key item must not pass when it is wrong (on_failure: report)"
+            yield Finding(resource.file, f"items[{name}].on_failure", problem, "Write 'on_failure: quarantine' or delete the line.")
+
+
+def _opening(resource: Resource, catalog: Catalog) -> Iterator[Finding]:
+    """Article 32: secrets and privacy must not be opened; L2 and L3 only after de-identification, that is conditionally."""
+    if resource.opening.class_ == "none":
+        return
+    forbidden = ("L2", "L3", "L4") if resource.opening.class_ == "unconditional" else ("L4",)
+    for item in resource.items:
+        level = catalog.sensitivity_of(item)
+        if level in forbidden:
+            problem = f"{item.title} is {level} and the resource is opened ({resource.opening.class_}), against Article 32"
+            remedy = "Open it conditionally or not at all, or state 'sensitivity: L1' at the item where the law makes it public."
+            yield Finding(resource.file, f"items[{item.name}]", problem, remedy)
+
+
+def _item(item: Item, resource: Resource, context: Context) -> Iterator[Finding]:
+    element = context.catalog.element_of(item)
+    value_type = context.value_type(element)
+    place = f"items[{item.name}]"
+    if value_type not in (None, "number") and (item.min is not None or item.max is not None):
+        problem = f"min and max need a number, but data element '{element.id}' holds a {value_type}"
+        yield Finding(resource.file, place, problem, "Delete them, or take a numeric data element.")
+    if value_type not in (None, "text") and (item.pattern is not None or item.max_length is not None):
+        problem = f"pattern and max_length need text, but data element '{element.id}' holds a {value_type}"
+        yield Finding(resource.file, place, problem, "Delete them, or write a check on the value.")
+    if item.unit and element.unit and item.unit != element.unit:
+        problem = f"unit '{item.unit}' differs from '{element.unit}' of data element '{element.id}'"
+        yield Finding(resource.file, f"{place}.unit", problem, "Take the data element of that unit; values are never converted silently.")
+    target = context.catalog.resources.get(item.references.resource) if item.references else None
+    if item.references is None or target is None or item.references.item not in target.item_names:
+        return  # an unknown target is a finding of the loader
+    referred = context.catalog.element_of(target.item(item.references.item))
+    if referred.kind != element.kind:
+        problem = f"it is a {element.kind}, but {target.id}.{item.references.item} is a {referred.kind}; they can never be equal"
+        yield Finding(resource.file, f"{place}.references", problem, "Refer to an item of the same data element.")
+    elif item.references.item not in target.key:
+        problem = f"{target.id}.{item.references.item} is not part of that resource's key"
+        yield Finding(resource.file, f"{place}.references", problem, "Refer to a key item, unless this is meant.", "warning")
+
+
+def _rule_ids(resource: Resource) -> Iterator[Finding]:
+    """Problems and tickets hang on rule ids: they must be unique without help."""
+    aspects = ("required", "conforms", "readable", "plausible", "range", "length", "pattern", "exists")
+    derived = {f"{item.name}.{aspect}" for item in resource.items for aspect in aspects} | {"key.unique"}
+    seen: set[str] = set()
+    for check in resource.checks:
+        id_ = check.rule_id
+        if id_ in seen:
+            yield Finding(resource.file, f"checks[{id_}]", f"two checks have the id '{id_}'", "Give each an 'id:' of its own.")
+        if id_ in derived:
+            yield Finding(resource.file, f"checks[{id_}]", f"the id '{id_}' belongs to a rule derived from an item", "Choose another id.")
+        seen.add(id_)
+
+
+# between resources -------------------------------------------------------------------------------------------------
+def _codes(context: Context) -> Iterator[Finding]:
+    first: dict[str, Resource] = {}
+    for resource in context.catalog.resources.values():
+        other = first.setdefault(resource.code, resource)
+        if other is not resource:
+            problem = f"catalogue code {resource.code} is already that of {other.id}"
+            yield Finding(resource.file, "code", problem, "Raise the sequence after the slash.")
+
+
+def _globs(context: Context) -> Iterator[Finding]:
+    """A file must lead to one resource. Within a resource a corrections glob may lie inside its files glob: it goes first."""
+    for agency in context.catalog.agencies:
+        for left, right in combinations(context.catalog.resources_of(agency), 2):
+            pairs = product((*right.source.files, *right.source.corrections), (*left.source.files, *left.source.corrections))
+            mine, theirs = next((pair for pair in pairs if overlap(*pair)), ("", ""))
+            if mine:
+                problem = f"files can match both '{mine}' and '{theirs}' of {left.id}"
+                yield Finding(right.file, "source", problem, "Make the patterns exclude each other; a file must lead to one resource.")
+    for resource in context.catalog.resources.values():
+        for glob in resource.source.corrections:
+            if glob in resource.source.files:
+                problem = f"'{glob}' is both a files and a corrections pattern: every delivery would be a correction"
+                yield Finding(resource.file, "source.corrections", problem, "Write a narrower corrections pattern.")
+
+
+def _duplicate_collection(context: Context) -> Iterator[Finding]:
+    """Article 10 paragraph 4, Article 12: what can be had through sharing is not collected again.
+
+    A resource collects again when it holds the identifier of another agency's objects (the elements of that resource's key)
+    and beside it another element that names the same property of the same class of objects.
+    """
+    catalog = context.catalog
+    by_id = {resource.id: resource for resource in catalog.resources.values()}
+    held = {id_: {item.element for item in resource.items} for id_, resource in by_id.items()}
+    keys = {id_: frozenset(resource.item(name).element for name in resource.key) for id_, resource in by_id.items()}
+
+    def identifies(source: Resource, collector: Resource) -> bool:
+        return bool(keys[source.id]) and keys[source.id] <= held[collector.id]
+
+    def authority(resource: Resource) -> tuple[int, str]:
+        """Of two that could each have it from the other, the one with the simpler key describes the object itself."""
+        return len(keys[resource.id]), resource.id
+
+    for collector, source in permutations(by_id.values(), 2):
+        if collector.agency == source.agency or not identifies(source, collector):
+            continue
+        refers = any(item.references and item.references.resource == source.id for item in collector.items)
+        if not refers and identifies(collector, source) and authority(collector) < authority(source):
+            continue
+        for item in collector.items:
+            own = item.name in collector.key or item.references is not None  # identifies the row, or says where it is from
+            if not own and catalog.element_of(item).object_class and item.element in held[source.id] - keys[source.id]:
+                problem = f"{item.title} can be had through sharing from {source.id} (Article 10 paragraph 4, Article 12)"
+                remedy = f"Drop the item and refer to {source.id}, unless it is delivered as evidence for comparison."
+                yield Finding(collector.file, f"items[{item.name}]", problem, remedy, "warning")
+
+
+CROSS_CHECKS: tuple[Callable[[Context], Iterator[Finding]], ...] = (
+    _elements,
+    _agencies,
+    _resources,
+    _codes,
+    _globs,
+    _duplicate_collection,
+)

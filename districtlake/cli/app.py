@@ -1,0 +1,44 @@
+"""The command line put together. Heavy rooms are imported inside commands: ``districtlake --help`` answers at once."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from districtlake.cli import catalog, deliveries, demo, doctor, nightly, problems, tables
+from districtlake.cli.output import fail
+from districtlake.errors import DistrictLakeError
+
+app = typer.Typer(
+    name="districtlake",
+    help="区级公共数据仓：交付 → 清洗 → 校验 → 入仓，问题数据退回提供单位。流程依据《暂行办法》（已废止）。",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+app.command("nightly")(nightly.nightly)
+app.add_typer(deliveries.app, name="deliveries")
+app.command("problems")(problems.problems)
+app.command("tickets")(problems.tickets)
+app.command("tables")(tables.tables)
+app.command("show")(tables.show)
+app.command("history")(tables.history)
+app.command("sql")(tables.sql)
+app.add_typer(catalog.app, name="catalog")
+app.add_typer(demo.app, name="demo")
+app.command("doctor")(doctor.doctor)
+
+
+def run() -> None:
+    """Run the command line; our own errors become a sentence and an exit code, never a traceback."""
+    try:
+        app()
+    except DistrictLakeError as error:
+        sys.exit(fail(error, as_json="--json" in sys.argv))
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(141)

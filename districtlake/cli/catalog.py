@@ -1,0 +1,98 @@
+"""``districtlake catalog``: is the catalogue right, and what does it say."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from districtlake.cli.options import Json
+from districtlake.cli.output import console, show_json, show_rows
+
+app = typer.Typer(help="目录：检查、列出、查看一个资源。", no_args_is_help=True)
+
+
+@app.command("check")
+def check(as_json: Json = False) -> None:
+    """检查目录：每个问题都指出文件、键和改法。有错误时退出码为 1。
+
+    例：districtlake catalog check
+    """
+    from districtlake.catalog.check import check_catalog
+    from districtlake.settings import Settings
+
+    findings = check_catalog(Settings.from_environment().catalog_dirs)
+    wrong = [finding for finding in findings if finding.level == "error"]
+    rows = [{"level": f.level, "file": f.file, "key": f.key, "problem": f.problem, "remedy": f.remedy} for f in findings]
+    if as_json:
+        show_json({"ok": not wrong, "findings": rows})
+    elif not rows:
+        console.print("目录没有问题。")
+    else:
+        for row in rows:
+            colour = "red" if row["level"] == "error" else "yellow"
+            console.print(f"[bold {colour}]{row['level']}[/] {row['file']}: {row['key']}: {row['problem']}", markup=True, soft_wrap=True)
+            console.print(f"  处理：{row['remedy']}", markup=False, soft_wrap=True)
+        console.print(f"{len(wrong)} 个错误，{len(rows) - len(wrong)} 个警告。")
+    if wrong:
+        raise typer.Exit(1)
+
+
+@app.command("list")
+def list_resources(as_json: Json = False) -> None:
+    """列出全部资源：编码、名称、提供单位、更新周期、共享与开放属性、规则数。
+
+    例：districtlake catalog list
+    """
+    from districtlake.catalog.load import load_catalog
+    from districtlake.quality.derive import rules_of
+    from districtlake.settings import Settings
+
+    catalog = load_catalog(Settings.from_environment().catalog_dirs)
+    rows = [
+        {
+            "id": r.id, "code": r.code, "title": r.title, "agency": catalog.agencies[r.agency].name, "update_cycle": r.update_cycle,
+            "sharing": r.sharing.class_, "opening": r.opening.class_, "mode": r.source.mode, "items": len(r.items),
+            "rules": len(rules_of(r, catalog)),
+        }
+        for r in sorted(catalog.resources.values(), key=lambda r: r.id)
+    ]  # fmt: skip
+    columns = {"id": "资源", "code": "编码", "title": "名称", "agency": "提供单位", "update_cycle": "更新周期", "sharing": "共享", "opening": "开放",
+               "mode": "方式", "items": "数据项", "rules": "规则"}  # fmt: skip
+    show_rows(rows, columns, as_json=as_json)
+
+
+@app.command("show")
+def show(resource: Annotated[str, typer.Argument(help="资源")], as_json: Json = False) -> None:
+    """一个资源的数据项和规则。
+
+    例：districtlake catalog show market_regulation.business_entities
+    """
+    from districtlake.catalog.load import load_catalog
+    from districtlake.errors import NotFound
+    from districtlake.quality.derive import rules_of
+    from districtlake.settings import Settings
+
+    catalog = load_catalog(Settings.from_environment().catalog_dirs)
+    if resource not in catalog.resources:
+        raise NotFound(f"There is no resource {resource}.", hint=f"Resources are: {', '.join(sorted(catalog.resources))}.")
+    entry = catalog.resources[resource]
+    rules = rules_of(entry, catalog)
+    if as_json:
+        show_json(
+            {
+                **entry.model_dump(mode="json", by_alias=True),
+                "rules": [{"id": r.id, "title": r.title, "expectation": r.expectation, "dimension": r.dimension, "severity": r.severity,
+                           "on_failure": r.on_failure, "version": r.version} for r in rules],
+            }
+        )  # fmt: skip
+        return
+    items = [
+        {"name": i.name, "title": i.title, "element": i.element, "kind": catalog.element_of(i).kind, "required": i.required,
+         "sensitivity": catalog.sensitivity_of(i), "key": i.name in entry.key}
+        for i in entry.items
+    ]  # fmt: skip
+    show_rows(items, {"name": "数据项", "title": "名称", "element": "数据元", "kind": "类型", "required": "必填", "key": "主键",
+                      "sensitivity": "敏感级别"}, as_json=False, title=f"{entry.title} {entry.code}")  # fmt: skip
+    listed = [{"id": r.id, "title": r.title, "dimension": r.dimension, "severity": r.severity, "on_failure": r.on_failure} for r in rules]
+    show_rows(listed, {"id": "规则", "title": "说明", "dimension": "维度", "severity": "严重程度", "on_failure": "后果"}, as_json=False)

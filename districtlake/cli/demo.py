@@ -1,0 +1,81 @@
+"""``districtlake demo``: a demonstration district with synthetic people, seeded faults and the truth about them."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from districtlake.cli.options import Json
+from districtlake.cli.output import console, show_json
+from districtlake.errors import OperationRefused
+
+app = typer.Typer(help="演示区：合成数据，写法如同各机构实际报送，错误均有据可查。", no_args_is_help=True)
+
+Target = Annotated[Path | None, typer.Option("--target", help="演示区所在文件夹（默认：状态文件夹/demo）")]
+
+
+def _target(target: Path | None) -> Path:
+    from districtlake.settings import Settings
+
+    return target or Settings.from_environment().state / "demo"
+
+
+@app.command("generate")
+def generate(
+    target: Target = None,
+    seed: Annotated[int, typer.Option(help="随机种子：相同种子得到相同字节")] = 20260302,
+    days: Annotated[int, typer.Option(min=1, help="连续多少天")] = 5,
+    first_day: Annotated[str, typer.Option(help="第一天 YYYY-MM-DD")] = "2026-03-02",
+    size: Annotated[int, typer.Option(min=50, help="人口规模；其余资源按比例")] = 2000,
+    if_missing: Annotated[bool, typer.Option("--if-missing", help="已有则不动")] = False,
+    as_json: Json = False,
+) -> None:
+    """生成演示区的交付和错误清单（ground_truth.jsonl）。
+
+    例：districtlake demo generate --days 3 --size 500
+    """
+    from districtlake.demo import generate as make
+
+    folder = _target(target)
+    if (folder / "district.json").exists():
+        if if_missing:
+            if as_json:
+                show_json({"folder": folder, "unchanged": True})
+            else:
+                console.print(f"演示区已在 {folder}，未作改变。")
+            return
+        raise OperationRefused(f"There already is a district in {folder}.", hint="Give another --target, or go on with: districtlake demo next-day.")
+    made = make(folder, seed=seed, days=days, first_day=date.fromisoformat(first_day), size=size)
+    _tell(made, as_json)
+
+
+@app.command("next-day")
+def next_day(target: Target = None, as_json: Json = False) -> None:
+    """演示区再过一天：新的交付、更正和新的错误。
+
+    例：districtlake demo next-day && districtlake nightly --deliveries .state/demo/inbox
+    """
+    from districtlake.demo import next_day as make
+
+    folder = _target(target)
+    if not (folder / "district.json").exists():
+        raise OperationRefused(f"There is no district in {folder}.", hint="Make one first: districtlake demo generate.")
+    _tell(make(folder), as_json)
+
+
+def _tell(made: object, as_json: bool) -> None:
+    from districtlake.demo import Generated
+
+    assert isinstance(made, Generated)
+    if as_json:
+        show_json({"folder": made.folder, "days": made.days, "files": made.files, "faults": made.faults})
+        return
+    console.print(f"演示区：{made.folder}（合成数据，与真实个人无关）", soft_wrap=True)
+    console.print(f"{_count(made.days)} 天，{_count(made.files)} 个文件，{_count(made.faults)} 处预置错误；真相在 ground_truth.jsonl。")
+
+
+def _count(value: object) -> int:
+    return value if isinstance(value, int) else len(value)  # type: ignore[arg-type]

@@ -1,0 +1,145 @@
+"""``districtlake problems`` and ``districtlake tickets``: what is wrong, and who has it on the desk until when."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import polars as pl
+import typer
+
+from districtlake.catalog.models import DIMENSION_TITLES
+from districtlake.cli.options import Agency, Json, Limit, Resource
+from districtlake.cli.output import console, show_rows
+from districtlake.errors import OperationRefused
+
+
+def problems(
+    agency: Agency = None,
+    resource: Resource = None,
+    rule: Annotated[str | None, typer.Option("--rule", help="只看一条规则，如 citizen_id.conforms")] = None,
+    state: Annotated[str, typer.Option("--state", help="open（未关闭）、closed（已关闭）或 all")] = "open",
+    limit: Limit = 50,
+    as_json: Json = False,
+) -> None:
+    """列出问题；主键和值按敏感级别脱敏，原值在退回包中。
+
+    例：districtlake problems --agency market_regulation
+    """
+    from districtlake.delivery.district import open_district
+    from districtlake.warehouse.history import scan
+
+    if state not in ("open", "closed", "all"):
+        raise OperationRefused(f"There is no state {state}.", hint="States are: open, closed, all.")
+    district = open_district()
+    wanted = [district.resource(resource)] if resource else list(district.catalog.resources.values())
+    rows: list[dict[str, Any]] = []
+    total = 0
+    for entry in wanted:
+        if agency and entry.agency != agency:
+            continue
+        try:
+            frame = scan(district.lake, "problems", entry.id)
+        except Exception as error:
+            if getattr(error, "code", "") != "not_found":
+                raise
+            continue
+        if state != "all":
+            frame = frame.filter(pl.col("state") == state)
+        if rule:
+            frame = frame.filter(pl.col("rule") == rule)
+        found = frame.collect()
+        total += found.height
+        rows += [_row(record, entry, district) for record in found.head(max(0, limit - len(rows))).iter_rows(named=True)]
+    columns = {
+        "resource": "资源", "rule": "规则", "key": "主键", "item_title": "数据项", "value": "当前值", "reason": "原因",
+        "dimension_title": "维度", "place": "位置", "sightings": "出现次数", "first_delivery": "首见交付",
+    }  # fmt: skip
+    show_rows(rows, columns, as_json=as_json, empty="没有问题。")
+    if not as_json and total > len(rows):
+        console.print(f"共 {total:,} 个，显示 {len(rows)} 个；--limit 可增加。")
+
+
+def _row(record: dict[str, Any], resource: Any, district: Any) -> dict[str, Any]:
+    from districtlake.standards.masking import mask
+
+    catalog = district.catalog
+    items = [name for name in record["item"].split("+") if name in resource.item_names]
+    value = record["value"]
+    if value is not None and items:
+        parts = value.split(" / ")
+        elements = [catalog.element_of(resource.item(name)) for name in items]
+        parts = [mask(part, element) for part, element in zip(parts, elements, strict=True)] if len(parts) == len(items) else ["***"]
+        value = " / ".join(parts)
+    key = record["key"]
+    if key and not key.startswith("row:") and resource.key:
+        parts = key.split("|")
+        elements = [catalog.element_of(resource.item(name)) for name in resource.key]
+        key = "|".join(mask(p, e) for p, e in zip(parts, elements, strict=True)) if len(parts) == len(elements) else "***"
+    place = f"{record['file']}" + (f"·{record['sheet']}" if record["sheet"] else "") + (f" 第 {record['row']} 行" if record["row"] else "")
+    return {
+        **{name: record[name] for name in (
+            "problem_id", "resource", "agency", "rule", "rule_title", "state", "sightings", "first_delivery", "last_delivery", "closing",
+            "severity", "on_failure", "dimension", "reason", "first_seen_at", "closed_at",
+        )},
+        "key": key, "value": value, "place": place, "dimension_title": DIMENSION_TITLES[record["dimension"]],
+        "item": record["item"], "item_title": "、".join(resource.item(name).title for name in items),
+        "file": record["file"], "sheet": record["sheet"], "row": record["row"],
+    }  # fmt: skip
+
+
+def tickets(
+    agency: Agency = None,
+    resource: Resource = None,
+    state: Annotated[str, typer.Option("--state", help="open（在办）、closed（已办结）或 all")] = "open",
+    limit: Limit = 50,
+    as_json: Json = False,
+) -> None:
+    """列出工单：编号、提供单位、规则、问题数、处理期限。
+
+    例：districtlake tickets --state all --json
+    """
+    from sqlalchemy import select
+
+    from districtlake.clock import local_date
+    from districtlake.delivery.district import open_district
+    from districtlake.store.tables import Ticket
+
+    if state not in ("open", "closed", "all"):
+        raise OperationRefused(f"There is no state {state}.", hint="States are: open, closed, all.")
+    district = open_district()
+    query = select(Ticket).order_by(Ticket.due_at, Ticket.number).limit(limit)
+    conditions = ((Ticket.agency, agency), (Ticket.resource, resource), (Ticket.state, None if state == "all" else state))
+    for column, wanted in conditions:
+        if wanted is not None:
+            query = query.where(column == wanted)
+    today = local_date(district.clock.now())
+    with district.store.session() as session:
+        rows = [
+            {
+                "number": t.number, "id": t.id, "agency": t.agency, "agency_name": _agency_name(district, t.agency), "resource": t.resource,
+                "rule": t.rule_id, "rule_title": t.rule_title, "kind": t.kind, "dimension": t.dimension, "severity": t.severity,
+                "state": t.state, "state_title": "在办" if t.state == "open" else "已办结", "problems": t.problems,
+                "open_problems": t.open_problems, "received_at": t.received_at, "due_date": t.due_date,
+                "due_title": _due(t, today), "provisional": t.provisional, "delivery_id": t.delivery_id, "closing": t.closing,
+                "policy": f"{t.policy_id} {t.policy_version}", "package": t.package,
+            }
+            for t in session.scalars(query)
+        ]  # fmt: skip
+    columns = {
+        "number": "工单号", "agency_name": "提供单位", "resource": "资源", "rule_title": "规则", "open_problems": "未关闭", "problems": "问题",
+        "due_title": "处理期限", "state_title": "状态",
+    }  # fmt: skip
+    show_rows(rows, columns, as_json=as_json, empty="没有工单。")
+
+
+def _agency_name(district: Any, agency: str) -> str:
+    found = district.catalog.agencies.get(agency)
+    return found.name if found else agency
+
+
+def _due(ticket: Any, today: Any) -> str:
+    text = f"{ticket.due_date}" + ("（暂定）" if ticket.provisional else "")
+    if ticket.state == "closed":
+        return text
+    days = (ticket.due_date - today).days
+    return f"{text} 逾期 {-days} 天" if days < 0 else f"{text} 今日到期" if days == 0 else f"{text} 还有 {days} 天"

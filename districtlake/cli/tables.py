@@ -1,0 +1,238 @@
+"""``districtlake tables | show | history | sql``: what the warehouse holds, held, and how a number came about."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime, time
+from pathlib import Path
+from typing import Annotated, Any
+
+import polars as pl
+import typer
+
+from districtlake.cli.options import Json, Limit
+from districtlake.cli.output import console, show_json, show_rows
+from districtlake.clock import SHANGHAI
+from districtlake.errors import OperationRefused
+
+AsOf = Annotated[str | None, typer.Option("--as-of", help="当时的数据：YYYY-MM-DD（该日结束时）或带时间的 ISO 8601")]
+
+
+def moment(text: str | None) -> datetime | None:
+    """A moment from the command line; a bare day means its end in Shanghai."""
+    if text is None:
+        return None
+    try:
+        if len(text) == 10:
+            return datetime.combine(datetime.fromisoformat(text).date(), time.max, tzinfo=SHANGHAI)
+        parsed = datetime.fromisoformat(text)
+    except ValueError:
+        raise OperationRefused(f"{text} is no moment.", hint="Write YYYY-MM-DD or 2026-03-02T14:00.") from None
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=SHANGHAI)
+
+
+def tables(as_json: Json = False) -> None:
+    """列出数据仓的表：现有行、陈旧行、历史版本、隔离行、Delta 版本。
+
+    例：districtlake tables
+    """
+    from districtlake.cli.summary import table_rows
+    from districtlake.delivery.district import open_district
+
+    columns = {"resource": "表", "title": "名称", "rows": "现有行", "stale": "其中陈旧", "history": "历史版本", "quarantine": "隔离中", "version": "版本"}
+    show_rows(table_rows(open_district()), columns, as_json=as_json, empty="还没有表。运行 make nightly。")
+
+
+def show(
+    resource: Annotated[str, typer.Argument(help="资源，如 market_regulation.business_entities")],
+    layer: Annotated[str, typer.Option("--layer", help="warehouse history quarantine cleansed raw changes results problems")] = "warehouse",
+    as_of: AsOf = None,
+    limit: Limit = 20,
+    unmasked: Annotated[bool, typer.Option("--unmasked", help="显示原值（记入审计）")] = False,
+    as_json: Json = False,
+) -> None:
+    """显示一张表的若干行；敏感项默认脱敏。
+
+    例：districtlake show education_bureau.universities --as-of 2020-01-01
+    """
+    from districtlake.delivery.district import open_district
+    from districtlake.warehouse import history as past
+    from districtlake.warehouse.tables import LAYERS
+
+    district = open_district()
+    entry = district.resource(resource)
+    if layer not in LAYERS:
+        raise OperationRefused(f"There is no layer {layer}.", hint=f"Layers are: {', '.join(LAYERS)}.")
+    instant = moment(as_of)
+    if instant is not None and layer != "warehouse":
+        raise OperationRefused("--as-of goes with the warehouse layer.", hint="Leave --layer out.")
+    frame = past.as_of(district.lake, entry, instant) if instant else past.scan(district.lake, layer, resource)
+    total = int(frame.select(pl.len()).collect().item())
+    rows = _presentable(frame.head(limit).collect(), entry, district, unmasked, f"show {resource} {layer}")
+    titles = {item.name: item.title for item in entry.items}
+    show_rows(rows, {name: titles.get(name, name) for name in (rows[0] if rows else {})}, as_json=as_json, empty="没有行。")
+    if not as_json:
+        console.print(f"共 {total:,} 行，显示 {len(rows)} 行。")
+
+
+def history(
+    resource: Annotated[str, typer.Argument(help="资源")],
+    key: Annotated[str | None, typer.Argument(help="主键；多个部分用 | 连接")] = None,
+    delivery: Annotated[str | None, typer.Option("--delivery", help="这个交付改变了什么")] = None,
+    changed: Annotated[str | None, typer.Option("--changed", help="与 --delivery 同用：只看改变了这个数据项的行")] = None,
+    limit: Limit = 20,
+    unmasked: Annotated[bool, typer.Option("--unmasked", help="显示原值（记入审计）")] = False,
+    as_json: Json = False,
+) -> None:
+    """历史：一行的全部版本，或各次交付新增、变更、消失了多少，或一次交付改变了什么。
+
+    例：districtlake history education_bureau.universities
+    例：districtlake history education_bureau.universities 4111010001
+    例：districtlake history education_bureau.universities --delivery universities-2025 --changed name
+    """
+    from districtlake.delivery import ledger
+    from districtlake.delivery.district import open_district
+    from districtlake.warehouse import history as past
+
+    district = open_district()
+    entry = district.resource(resource)
+    titles = {item.name: item.title for item in entry.items}
+    if key is not None:
+        rows = _presentable(past.of_key(district.lake, entry, key), entry, district, unmasked, f"history {resource}")
+        show_rows(rows, {name: titles.get(name, name) for name in (rows[0] if rows else {})}, as_json=as_json, empty="没有这个主键的版本。")
+        return
+    if delivery is not None:
+        found = ledger.get(district.store, delivery)
+        parts = past.changed_by(district.lake, entry, found.id)
+        _show_changes(parts, entry, district, changed, limit, unmasked, as_json)
+        return
+    rows = _per_delivery(district, entry, past)
+    columns = {"delivery": "交付", "file": "文件", "data_date": "数据日期", "inserted": "新增", "changed": "变更", "deleted": "消失",
+               "changed_items": "变更的数据项"}  # fmt: skip
+    show_rows(rows, columns, as_json=as_json, empty="没有交付入仓。")
+
+
+def _per_delivery(district: Any, entry: Any, past: Any) -> list[dict[str, Any]]:
+    from districtlake.delivery import ledger
+
+    rows = []
+    for delivery in ledger.recent(district.store, entry.id, 1000):
+        if delivery.state != "done":
+            continue
+        parts = past.changed_by(district.lake, entry, delivery.id)
+        items = {entry.item(name).title: count for name, count in _changed_items(parts["changed"], entry).items() if count}
+        rows.append(
+            {
+                "delivery": delivery.id, "file": delivery.file_name, "data_date": delivery.data_date,
+                "inserted": parts["inserted"].height, "changed": parts["changed"].height, "deleted": parts["deleted"].height,
+                "changed_items": "、".join(f"{title} {count}" for title, count in items.items()),
+            }
+        )  # fmt: skip
+    return rows
+
+
+def _changed_items(changed: pl.DataFrame, entry: Any) -> dict[str, int]:
+    names = [name for name in entry.item_names if f"{name}__after" in changed.columns]
+    if not changed.height:
+        return dict.fromkeys(names, 0)
+    counts = changed.select(pl.col(name).ne_missing(pl.col(f"{name}__after")).sum().alias(name) for name in names)
+    return {name: int(value) for name, value in counts.row(0, named=True).items()}
+
+
+def _show_changes(
+    parts: dict[str, pl.DataFrame], entry: Any, district: Any, only: str | None, limit: int, unmasked: bool, as_json: bool
+) -> None:
+    counts = _changed_items(parts["changed"], entry)
+    changed = parts["changed"]
+    if only is not None:
+        if only not in counts:
+            raise OperationRefused(f"{only} is no item that can change.", hint=f"Items are: {', '.join(counts)}.")
+        changed = changed.filter(pl.col(only).ne_missing(pl.col(f"{only}__after")))
+    lines: list[dict[str, Any]] = []
+    before = _presentable(changed.select([n for n in changed.columns if not n.endswith("__after")]), entry, district, unmasked, "history")
+    after_frame = changed.select(
+        [pl.col(f"{n}__after").alias(n) if f"{n}__after" in changed.columns else pl.col(n) for n in entry.item_names if n in changed.columns]
+    )
+    after = _presentable(after_frame, entry, district, unmasked, "history")
+    for old, new in zip(before, after, strict=True):
+        for name in [only] if only else list(counts):
+            if name in old and old[name] != new[name]:
+                lines.append({"key": "|".join(str(new[k]) for k in entry.key), "item": entry.item(name).title, "before": old[name], "after": new[name]})
+    summary = {"inserted": parts["inserted"].height, "changed": parts["changed"].height, "deleted": parts["deleted"].height,
+               "changed_by_item": counts}  # fmt: skip
+    if as_json:
+        show_json({**summary, "changes": lines})
+        return
+    listed = "、".join(f"{entry.item(name).title} {count}" for name, count in counts.items() if count)
+    console.print(f"新增 {summary['inserted']}，变更 {summary['changed']}（{listed or '无'}），消失 {summary['deleted']}")
+    show_rows(lines[:limit], {"key": "主键", "item": "数据项", "before": "原值", "after": "新值"}, as_json=False, empty="没有变更的行。")
+
+
+def _presentable(frame: pl.DataFrame, entry: Any, district: Any, unmasked: bool, what: str) -> list[dict[str, Any]]:
+    from districtlake.standards.masking import mask
+    from districtlake.store.tables import AuditEvent
+
+    if unmasked:
+        with district.store.session() as session:
+            session.add(
+                AuditEvent(
+                    at=district.clock.now(), actor=district.settings.actor, action="rows.read_unmasked", object_kind="resource",
+                    object_id=entry.id, reason="", data={"what": what, "rows": frame.height},
+                )
+            )  # fmt: skip
+        return frame.to_dicts()
+    columns = []
+    for name in frame.columns:
+        if name in entry.item_names:
+            columns.append(mask(frame[name].cast(pl.String), district.catalog.element_of(entry.item(name))).alias(name))
+        elif name in ("_extra", "before", "after", "value", "key"):
+            columns.append(frame[name].cast(pl.String).str.replace_all(r".", "*").str.slice(0, 3).alias(name))
+        else:
+            columns.append(frame[name])
+    return pl.DataFrame(columns).to_dicts()
+
+
+def sql(
+    statement: Annotated[str, typer.Argument(help='SELECT 语句，如 "select count(*) from market_regulation.business_entities"')],
+    as_of: AsOf = None,
+    output: Annotated[Path | None, typer.Option("--output", help="写入文件：.csv .parquet .json")] = None,
+    limit: Annotated[int, typer.Option("--limit", help="屏幕上最多显示多少行")] = 100,
+    as_json: Json = False,
+) -> None:
+    """对数据仓执行一条 SELECT（只读；记入审计）。表名为 机构.资源，全部版本为 机构.资源__history。
+
+    例：districtlake sql "select status, count(*) n from market_regulation.business_entities group by status order by n desc"
+    """
+    from districtlake.delivery.district import open_district
+    from districtlake.store.tables import AuditEvent
+    from districtlake.warehouse.sql import query
+
+    district = open_district()
+    result = query(district.lake, district.catalog.resources, statement, as_of=moment(as_of))
+    with district.store.session() as session:
+        session.add(
+            AuditEvent(
+                at=district.clock.now(), actor=district.settings.actor, action="sql.run", object_kind="warehouse", object_id="",
+                reason="", data={"statement": _without_literals(statement), "rows": result.height},
+            )
+        )  # fmt: skip
+    if output is not None:
+        writers = {".csv": result.write_csv, ".parquet": result.write_parquet, ".json": result.write_json}
+        if output.suffix not in writers:
+            raise OperationRefused(f"{output.name}: unknown kind of file.", hint=f"Endings are: {', '.join(writers)}.")
+        writers[output.suffix](output)  # type: ignore[operator]
+        console.print(f"{result.height:,} 行写入 {output}")
+        return
+    if as_json:
+        show_json(result.to_dicts())
+        return
+    show_rows(result.head(limit).to_dicts(), {name: name for name in result.columns}, as_json=False, empty="没有行。")
+    if result.height > limit:
+        sys.stdout.write(f"共 {result.height:,} 行，显示 {limit} 行；--output 文件.csv 可全部写出。\n")
+
+
+def _without_literals(statement: str) -> str:
+    """The statement for the audit trail: a literal may be somebody's identity number."""
+    import re
+
+    return re.sub(r"\d{6,}", "…", re.sub(r"'(?:[^']|'')*'", "'…'", statement))

@@ -1,0 +1,74 @@
+"""The district as one object: settings, catalogue, store, clock and rules of the game, opened once and passed to every use case."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+from deltalake import DeltaTable
+
+from districtlake.catalog.load import load_catalog_tolerant
+from districtlake.catalog.models import Catalog, Resource
+from districtlake.clock import Clock, clock_from_environment
+from districtlake.errors import CatalogError, NotFound
+from districtlake.policy.calendar import WorkingCalendar, load_calendar
+from districtlake.policy.pack import PolicyPack, load_policy
+from districtlake.settings import Settings
+from districtlake.store.engine import Store, open_store
+from districtlake.warehouse.tables import address
+
+
+@dataclass(frozen=True)
+class District:
+    """Everything a use case needs. ``catalog_errors`` are entries left out because they are broken; the rest goes on."""
+
+    settings: Settings
+    catalog: Catalog
+    store: Store
+    clock: Clock
+    policy: PolicyPack
+    calendar: WorkingCalendar
+    catalog_errors: tuple[CatalogError, ...] = field(default=())
+
+    @property
+    def lake(self) -> Path:
+        return self.settings.lake
+
+    def resource(self, resource_id: str) -> Resource:
+        try:
+            return self.catalog.resources[resource_id]
+        except KeyError:
+            known = ", ".join(sorted(self.catalog.resources))
+            raise NotFound(f"There is no resource {resource_id}.", hint=f"Resources are: {known}.") from None
+
+    def reference_values(self, resource_id: str, item: str) -> pl.Series | None:
+        """The values of an item now in a resource's warehouse table; None when the resource was never delivered."""
+        path = address(self.lake, "warehouse", resource_id)
+        if not DeltaTable.is_deltatable(str(path)):
+            return None
+        table = DeltaTable(str(path))
+        if table.version() == 0:  # created, never written
+            return None
+        return pl.scan_delta(table).select(item).collect()[item]
+
+
+def open_district(settings: Settings | None = None, clock: Clock | None = None) -> District:
+    """Open the district that the environment describes; creates ``state`` and its store when they are not there.
+
+    Raises:
+        CatalogError: agencies, elements, code lists or policy are broken (a broken resource alone is set aside).
+    """
+    settings = settings or Settings.from_environment()
+    for folder in (settings.state, settings.lake, settings.inbox, settings.outbox, settings.locks):
+        folder.mkdir(parents=True, exist_ok=True)
+    catalog, errors = load_catalog_tolerant(settings.catalog_dirs)
+    return District(
+        settings=settings,
+        catalog=catalog,
+        store=open_store(settings.database_url),
+        clock=clock or clock_from_environment(),
+        policy=load_policy(settings.catalog_dirs),
+        calendar=load_calendar(settings.catalog_dirs),
+        catalog_errors=tuple(errors),
+    )

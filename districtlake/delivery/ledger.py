@@ -1,0 +1,228 @@
+"""The ledger of deliveries and operations in the operational store: what was received, what was done with it, by whom and why."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import func, select
+
+from districtlake.catalog.models import Resource
+from districtlake.delivery.advance import Step
+from districtlake.delivery.district import District
+from districtlake.errors import DistrictLakeError, NotFound
+from districtlake.store.engine import Store
+from districtlake.store.tables import AuditEvent, Delivery, Operation
+
+REBUILDS = ("release", "withdraw", "reprocess", "revalidate")
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a delivery leaves an operation: state ("done" | "held" | "withdrawn"), why, and its counts."""
+
+    state: str
+    why: str
+    counts: dict[str, int]
+
+    @classmethod
+    def of(cls, step: Step) -> Ended:
+        return cls("held" if step.held else "done", step.why, step.counts)
+
+
+def delivery_id(resource: str, source_path: str, sha256: str, data_date: date | None) -> str:
+    """Readable and deterministic: the same bytes under the same path are the same delivery, on every machine."""
+    digest = hashlib.blake2b("\x1f".join((resource, source_path, sha256)).encode(), digest_size=6).hexdigest()
+    name = resource.split(".", 1)[1]
+    return f"{name}-{data_date:%Y%m%d}-{digest}" if data_date else f"{name}-{digest}"
+
+
+def get(store: Store, delivery: str) -> Delivery:
+    """A delivery by its id, or by an unambiguous beginning of it.
+
+    Raises:
+        NotFound: no delivery, or several, begin so.
+    """
+    with store.session() as session:
+        found = list(session.scalars(select(Delivery).where(Delivery.id.startswith(delivery, autoescape=True)).limit(3)))
+        session.expunge_all()
+    exact = [candidate for candidate in found if candidate.id == delivery]
+    if exact or len(found) == 1:
+        return (exact or found)[0]
+    if found:
+        raise NotFound(f"Several deliveries begin with {delivery}.", hint="Give more of the id: districtlake deliveries list.")
+    raise NotFound(f"There is no delivery {delivery}.", hint="See: districtlake deliveries list.")
+
+
+def pending(store: Store, resource: str) -> list[Delivery]:
+    """Deliveries of a resource that wait to be processed, in order."""
+    query = select(Delivery).where(Delivery.resource == resource, Delivery.state == "pending")
+    with store.session() as session:
+        found = list(session.scalars(query.order_by(Delivery.order_key, Delivery.received_at, Delivery.id)))
+        session.expunge_all()
+    return found
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A delivery that waits to be processed."""
+
+    resource: str
+    delivery: str
+    attempts: int
+    data_date: date | None
+
+
+def waiting(store: Store) -> list[Waiting]:
+    """All pending deliveries: what the arrival sensor and the nightly run ask from."""
+    query = (
+        select(Delivery.resource, Delivery.id, Delivery.attempts, Delivery.data_date)
+        .where(Delivery.state == "pending")
+        .order_by(Delivery.resource, Delivery.order_key, Delivery.id)
+    )
+    with store.session() as session:
+        return [Waiting(*row) for row in session.execute(query)]
+
+
+def newest_done_snapshot(store: Store, resource: str, before_operation: int | None = None) -> tuple[date, str] | None:
+    """Data date and file name of the latest-dated snapshot in the warehouse (of those processed before an operation)."""
+    query = select(Delivery.data_date, Delivery.file_name).where(
+        Delivery.resource == resource, Delivery.state == "done", Delivery.mode == "snapshot", Delivery.data_date.is_not(None)
+    )
+    if before_operation is not None:
+        earlier = select(Operation.delivery_id).where(Operation.resource == resource, Operation.id < before_operation)
+        query = query.where(Delivery.id.in_(earlier))
+    with store.session() as session:
+        row = session.execute(query.order_by(Delivery.data_date.desc(), Delivery.file_name.desc()).limit(1)).first()
+    return (row[0], row[1]) if row else None
+
+
+def begin(
+    district: District, resource: Resource, kind: str, delivery: str | None, base: Mapping[str, int], *, actor: str = "", reason: str = ""
+) -> Operation:
+    """Open an operation: its number and its base versions."""
+    now = district.clock.now()
+    with district.store.session() as session:
+        last = session.scalar(select(func.max(Operation.seq)).where(Operation.resource == resource.id)) or 0
+        operation = Operation(
+            resource=resource.id, seq=last + 1, kind=kind, delivery_id=delivery, state="running", base_versions=dict(base),
+            actor=actor or district.settings.actor, reason=reason, started_at=now, catalog_hash=catalog_hash(resource),
+            policy_version=district.policy.version,
+        )  # fmt: skip
+        session.add(operation)
+        session.flush()
+        session.refresh(operation)
+        session.expunge(operation)
+    return operation
+
+
+def catalog_hash(resource: Resource) -> str:
+    """Changes whenever the resource's entry changes."""
+    return hashlib.blake2b(resource.model_dump_json(exclude={"file"}).encode(), digest_size=8).hexdigest()
+
+
+def prepare(district: District, operation: int, ended: Mapping[str, Ended]) -> None:
+    """Write down, before the first commit, how the operation will end: a crash after the commit point then loses no count."""
+    with district.store.session() as session:
+        row = session.get_one(Operation, operation)
+        row.counts = {delivery: [end.state, end.why, end.counts] for delivery, end in ended.items()}
+
+
+def finish(district: District, operation: int, ended: Mapping[str, Ended]) -> None:
+    """Close an operation and move its deliveries to their new states, in one transaction."""
+    now = district.clock.now()
+    with district.store.session() as session:
+        row = session.get_one(Operation, operation)
+        row.finished_at = now
+        row.counts = {delivery: [end.state, end.why, end.counts] for delivery, end in ended.items()}
+        row.state = "held" if ended and all(end.state == "held" for end in ended.values()) else "done"
+        for identifier, end in ended.items():
+            delivery = session.get_one(Delivery, identifier)
+            delivery.state, delivery.state_reason, delivery.counts = end.state, end.why, end.counts
+        if row.kind != "process":
+            session.add(
+                AuditEvent(
+                    at=now, actor=row.actor, action=f"delivery.{row.kind}", object_kind="delivery", object_id=row.delivery_id or "",
+                    reason=row.reason, data={"operation": row.id, "deliveries": sorted(ended)},
+                )
+            )  # fmt: skip
+
+
+def fail(district: District, operation: int, delivery: str | None, error: DistrictLakeError) -> None:
+    """Close an operation that failed. Its delivery waits for the next run when trying again can help; else it is failed."""
+    with district.store.session() as session:
+        row = session.get_one(Operation, operation)
+        row.state, row.finished_at, row.error = "failed", district.clock.now(), error.as_dict()
+        if delivery is not None:
+            found = session.get_one(Delivery, delivery)
+            found.state = "pending" if error.retryable else "failed"
+            found.state_reason = str(error)
+            found.attempts += 1
+
+
+def interrupted(store: Store, resource: str) -> list[Operation]:
+    """Operations that no process finished. Ask only under the resource's lock: then nobody is at them."""
+    query = select(Operation).where(Operation.resource == resource, Operation.state == "running").order_by(Operation.seq.desc())
+    with store.session() as session:
+        found = list(session.scalars(query))
+        session.expunge_all()
+    return found
+
+
+def complete_interrupted(district: District, operation: Operation) -> None:
+    """The operation had passed its commit point: end it as it was prepared to end."""
+    prepared: dict[str, Any] = dict(operation.counts or {})
+    finish(district, operation.id, {delivery: Ended(*end) for delivery, end in prepared.items()})
+
+
+def undo_interrupted(district: District, operation: Operation) -> None:
+    """The operation left nothing behind: record it as failed; its delivery, never marked otherwise, is still pending."""
+    with district.store.session() as session:
+        row = session.get_one(Operation, operation.id)
+        row.state, row.finished_at = "failed", district.clock.now()
+        row.error = {"code": "system.interrupted", "message": "The process ended before the commit point; undone.", "retryable": True}
+        if row.kind == "process" and row.delivery_id is not None:
+            delivery = session.get_one(Delivery, row.delivery_id)
+            delivery.attempts += 1
+
+
+def add_receipt(store: Store, delivery: str, report: dict[str, Any]) -> None:
+    """Complete the receipt with what reading the file showed (encoding, header, rows, columns, drift)."""
+    from districtlake.ingestion.report import drift
+
+    with store.session() as session:
+        row = session.get_one(Delivery, delivery)
+        previous = session.scalar(
+            select(Delivery)
+            .where(Delivery.resource == row.resource, Delivery.id != row.id, Delivery.state.in_(("done", "held")))
+            .order_by(Delivery.received_at.desc(), Delivery.order_key.desc())
+            .limit(1)
+        )
+        before = (previous.receipt or {}).get("read") if previous else None
+        row.receipt = {**(row.receipt or {}), "read": report, "drift": drift(before, report) if "error" not in report else {}}
+
+
+def recent(store: Store, resource: str, count: int) -> list[Delivery]:
+    """The last judged deliveries of a resource, oldest first."""
+    query = select(Delivery).where(Delivery.resource == resource, Delivery.state.in_(("done", "held")))
+    with store.session() as session:
+        found = list(session.scalars(query.order_by(Delivery.order_key.desc(), Delivery.received_at.desc()).limit(count)))
+        session.expunge_all()
+    return found[::-1]
+
+
+def last_judged(store: Store, resource: str) -> str | None:
+    """Id of the delivery that a process operation judged last and that still stands."""
+    query = (
+        select(Operation.delivery_id)
+        .join(Delivery, Delivery.id == Operation.delivery_id)
+        .where(Operation.resource == resource, Operation.kind == "process", Operation.state.in_(("done", "held")))
+        .where(Delivery.state.in_(("done", "held")))
+        .order_by(Operation.seq.desc())
+        .limit(1)
+    )
+    with store.session() as session:
+        return session.scalar(query)

@@ -1,0 +1,293 @@
+"""Processing a resource's deliveries, one after the other, each exactly once, whatever kills the process in between.
+
+An operation records the versions of the resource's tables before it begins. Its tables are written in a fixed order, the warehouse
+last: that commit makes the delivery real. After a crash, an operation short of it is undone and computed anew (ADR 0004).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from typing import Any
+
+import polars as pl
+
+from districtlake.catalog.models import Resource
+from districtlake.clock import SHANGHAI, local_date
+from districtlake.delivery import ledger
+from districtlake.delivery.advance import Arrival, Step, Tables, advance
+from districtlake.delivery.district import District
+from districtlake.delivery.locks import lock
+from districtlake.errors import DistrictLakeError, IngestionError
+from districtlake.ingestion.archive import path_of
+from districtlake.ingestion.read import Limits, read_file
+from districtlake.quality.validation import RuleResult, Validator
+from districtlake.store.tables import Delivery
+from districtlake.warehouse.changes import difference
+from districtlake.warehouse.commit import Commits, read, recover, versions
+from districtlake.warehouse.tables import ensure_tables, key_columns, schema_of
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one delivery.
+
+    Attributes:
+        state: "done" | "held" | "failed".
+        why: for held and failed ones, in one sentence.
+    """
+
+    resource: str
+    delivery: str
+    file: str
+    state: str
+    counts: dict[str, int]
+    why: str = ""
+    results: tuple[RuleResult, ...] = ()
+    error: DistrictLakeError | None = None
+    seconds: float = 0.0
+
+
+@dataclass
+class Hooks:
+    """What a caller wants to hear of. ``committed`` is called after every commit (the crash tests stop the process there)."""
+
+    tell: Callable[[str], None] = lambda message: None
+    committed: Callable[[str], None] = lambda layer: None
+    outcome: Callable[[Outcome], None] = lambda outcome: None
+
+
+@dataclass
+class Engine:
+    """The parts that only the composition root knows: the validator of ``expectations``."""
+
+    validator: Validator
+    hooks: Hooks = field(default_factory=Hooks)
+
+
+def process_resource(district: District, resource_id: str, engine: Engine, through: date | None = None) -> list[Outcome]:
+    """Process all pending deliveries of a resource in order. Failures of one delivery stop the resource, never another resource.
+
+    Args:
+        through: leave deliveries whose data is dated later for another run (undated ones are taken).
+
+    Raises:
+        Busy: another process holds the resource for too long.
+    """
+    resource = district.resource(resource_id)
+    with lock(district.settings.locks, resource_id, tell=engine.hooks.tell):
+        ensure_tables(district.lake, resource, district.catalog)
+        finish_interrupted(district, resource, engine)
+        outcomes: list[Outcome] = []
+        for delivery in ledger.pending(district.store, resource_id):
+            if through is not None and delivery.data_date is not None and delivery.data_date > through:
+                continue
+            outcome = process_delivery(district, resource, delivery, engine)
+            outcomes.append(outcome)
+            engine.hooks.outcome(outcome)
+            if outcome.state == "failed":
+                break  # order matters: later deliveries build on this one
+        return outcomes
+
+
+def process_delivery(district: District, resource: Resource, delivery: Delivery, engine: Engine) -> Outcome:
+    """Process one pending delivery under the resource's lock."""
+    started = datetime.now().timestamp()  # noqa: DTZ005 - a duration, not a date
+    operation = ledger.begin(district, resource, "process", delivery.id, versions(district.lake, resource.id))
+    try:
+        tables = load_tables(district, resource)
+        arrival = arrival_of(district, resource, delivery, ledger.newest_done_snapshot(district.store, resource.id))
+        now = operation.started_at
+        step = advance(tables, arrival, resource, district.catalog, engine.validator, district.reference_values, now)
+        ended = {delivery.id: ledger.Ended.of(step)}
+        ledger.prepare(district, operation.id, ended)
+        commit_step(district, resource, operation.id, operation.base_versions, step, engine)
+    except Exception as error:
+        recover(district.lake, resource.id, operation.base_versions, operation.id)
+        known = error if isinstance(error, DistrictLakeError) else _unexpected(error, delivery)
+        ledger.fail(district, operation.id, delivery.id, known)
+        if not isinstance(error, DistrictLakeError):
+            engine.hooks.tell(f"{delivery.file_name}: {type(error).__name__}")
+        return Outcome(resource.id, delivery.id, delivery.file_name, "failed", {}, known.message, error=known)
+    state = "held" if step.held else "done"
+    ledger.finish(district, operation.id, ended)
+    engine.hooks.committed("ledger")
+    return Outcome(
+        resource.id, delivery.id, delivery.file_name, state, step.counts, step.why, step.results,
+        seconds=datetime.now().timestamp() - started,  # noqa: DTZ005
+    )  # fmt: skip
+
+
+def finish_interrupted(district: District, resource: Resource, engine: Engine) -> None:
+    """Settle the operation that a crash cut off, if there is one: complete its record, or undo it so that it runs again."""
+    for operation in ledger.interrupted(district.store, resource.id):
+        complete = recover(district.lake, resource.id, operation.base_versions, operation.id)
+        if complete:
+            ledger.complete_interrupted(district, operation)
+            engine.hooks.tell(f"{resource.id}: an interrupted operation had been written in full; its record is completed.")
+        else:
+            ledger.undo_interrupted(district, operation)
+            engine.hooks.tell(f"{resource.id}: an interrupted operation was undone; it runs again.")
+
+
+def load_tables(district: District, resource: Resource, at: dict[str, int] | None = None) -> Tables:
+    """The tables of present state, as they stand or at given versions."""
+
+    def table(layer: str) -> pl.DataFrame:
+        schema = schema_of(layer, resource, district.catalog)
+        frame = read(district.lake, layer, resource.id, at[layer] if at else None)
+        missing = [pl.lit(None, dtype=dtype).alias(name) for name, dtype in schema.items() if name not in frame.columns]
+        return frame.with_columns(missing).select(list(schema)).cast(schema)
+
+    return Tables(table("warehouse"), table("quarantine"), table("problems"))
+
+
+def arrival_of(
+    district: District, resource: Resource, delivery: Delivery, newest: tuple[date, str] | None, waived: frozenset[str] = frozenset()
+) -> Arrival:
+    """Read a delivery from the archive. A file that cannot be read arrives without rows, with the reason.
+
+    Args:
+        newest: data date and file of the latest-dated snapshot processed before this delivery.
+    """
+    settings = district.settings
+    limits = Limits(max_bytes=settings.max_file_mb * 2**20)
+    raw: pl.DataFrame | None = None
+    missing: tuple[str, ...] = ()
+    unreadable = ""
+    try:
+        read_delivery = read_file(path_of(settings.archive, delivery.sha256), delivery.file_name, resource, limits)
+        raw, missing = read_delivery.frame, tuple(read_delivery.report.missing)
+        ledger.add_receipt(district.store, delivery.id, read_delivery.report.as_dict())
+    except IngestionError as error:
+        if error.retryable:
+            raise
+        unreadable = str(error)
+        ledger.add_receipt(district.store, delivery.id, {"error": error.as_dict()})
+    return Arrival(
+        id=delivery.id, file=delivery.file_name, mode=delivery.mode, at=effective_at(delivery), today=local_date(delivery.received_at),
+        raw=raw, missing=missing, unreadable=unreadable, older_than=_older_than(delivery, newest), waived=waived,
+    )  # fmt: skip
+
+
+def _older_than(delivery: Delivery, newest: tuple[date, str] | None) -> str:
+    if delivery.mode != "snapshot" or delivery.data_date is None or newest is None or newest[0] <= delivery.data_date:
+        return ""
+    return newest[1]
+
+
+def effective_at(delivery: Delivery) -> datetime:
+    """From when a delivery's content is valid: the start of its data's day in Shanghai, or its receipt where no date is known."""
+    if delivery.data_date is None:
+        return delivery.received_at
+    return datetime.combine(delivery.data_date, time(), tzinfo=SHANGHAI)
+
+
+def commit_step(
+    district: District, resource: Resource, operation: int, base: dict[str, int], step: Step, engine: Engine
+) -> None:
+    """Write one step. An earlier attempt at the delivery left nothing behind: it was undone."""
+    commits = Commits(district.lake, resource.id, base, operation, engine.hooks.committed)
+    for layer in ("raw", "cleansed", "changes"):
+        if layer in step.rows:
+            commits.append(layer, step.rows[layer])
+    if not step.held:
+        commits.overwrite("quarantine", step.tables.quarantine)
+    commits.append("results", step.rows["results"])
+    commits.overwrite("problems", step.tables.register)
+    if step.changes is not None:
+        commits.append("history", step.rows["history"])
+        commits.merge(step.changes.source, key_columns(resource))
+
+
+def rebuild(
+    district: District, resource: Resource, kind: str, deliveries: Sequence[Delivery], base: dict[str, int] | None,
+    affected: Sequence[str], engine: Engine, *, newest: tuple[date, str] | None, waived: dict[str, frozenset[str]], actor: str, reason: str, subject: str,
+) -> list[Outcome]:  # fmt: skip
+    """Fold ``deliveries`` anew over the tables at versions ``base`` (None: from empty) and commit the difference to what stands now.
+
+    Args:
+        affected: ids of all deliveries whose traces are replaced: those folded and those taken out.
+        waived: delivery id -> rules about it that the operator overrules.
+    """
+    now_versions = versions(district.lake, resource.id)
+    operation = ledger.begin(district, resource, kind, subject, now_versions, actor=actor, reason=reason)
+    try:
+        standing = load_tables(district, resource)
+        tables = load_tables(district, resource, base) if base else Tables.empty(resource, district.catalog)
+        rows: dict[str, list[pl.DataFrame]] = {layer: [] for layer in ("raw", "cleansed", "changes", "results", "history")}
+        steps: list[tuple[Delivery, Step]] = []
+        for delivery in deliveries:
+            arrival = arrival_of(district, resource, delivery, newest, waived.get(delivery.id, frozenset()))
+            step = advance(
+                tables, arrival, resource, district.catalog, engine.validator, district.reference_values, operation.started_at
+            )
+            tables = step.tables
+            steps.append((delivery, step))
+            if delivery.mode == "snapshot" and delivery.data_date and not step.held:
+                newest = max(newest or (delivery.data_date, delivery.file_name), (delivery.data_date, delivery.file_name))
+            for layer, frame in step.rows.items():
+                rows[layer].append(frame)
+        ended = {d.id: ledger.Ended.of(s) for d, s in steps}
+        if kind == "withdraw":
+            ended[subject] = ledger.Ended("withdrawn", reason, {})
+        ledger.prepare(district, operation.id, ended)
+        register = _with_withdrawn(tables.register, standing.register, subject, operation.started_at)
+        commits = Commits(district.lake, resource.id, now_versions, operation.id, engine.hooks.committed)
+        for layer in ("raw", "cleansed", "changes"):
+            # the raw rows of a withdrawn delivery stay: they were received
+            replaced = [d.id for d in deliveries] if layer == "raw" else list(affected)
+            commits.append(layer, _concat(rows[layer], schema_of(layer, resource, district.catalog)), replaced)
+        commits.overwrite("quarantine", tables.quarantine)
+        commits.append("results", _concat(rows["results"], schema_of("results", resource, district.catalog)), list(affected))
+        commits.overwrite("problems", register)
+        commits.append("history", _concat(rows["history"], schema_of("history", resource, district.catalog)), list(affected), "_ended_by")
+        commits.merge(difference(standing.current, tables.current, key_columns(resource)), key_columns(resource))
+    except Exception as error:
+        recover(district.lake, resource.id, now_versions, operation.id)
+        known = error if isinstance(error, DistrictLakeError) else _unexpected(error, None)
+        ledger.fail(district, operation.id, None, known)
+        raise
+    ledger.finish(district, operation.id, ended)
+    return [Outcome(resource.id, d.id, d.file_name, "held" if s.held else "done", s.counts, s.why, s.results) for d, s in steps]
+
+
+def _with_withdrawn(register: pl.DataFrame, standing: pl.DataFrame, subject: str, at: datetime) -> pl.DataFrame:
+    """Problems that only the withdrawn traces knew stay on record, closed as withdrawn, so that their tickets can close."""
+    lost = standing.join(register.select("problem_id"), on="problem_id", how="anti")
+    lost = lost.with_columns(
+        closed_delivery=pl.when(pl.col("state") == "open").then(pl.lit(subject)).otherwise(pl.col("closed_delivery")),
+        closed_at=pl.when(pl.col("state") == "open").then(pl.lit(at)).otherwise(pl.col("closed_at")),
+        closing=pl.when(pl.col("state") == "open").then(pl.lit("withdrawn")).otherwise(pl.col("closing")),
+        state=pl.lit("closed"),
+    )
+    return pl.concat([register, lost.select(register.columns).cast(pl.Schema(register.schema))]).sort("problem_id")
+
+
+def _concat(frames: Sequence[pl.DataFrame], schema: pl.Schema) -> pl.DataFrame:
+    return pl.concat(frames) if frames else pl.DataFrame(schema=schema)
+
+
+def _unexpected(error: Exception, delivery: Any) -> DistrictLakeError:
+    """A fault of ours, or of the machine. Its text may quote a cell, so only its kind and place are kept."""
+    import traceback
+
+    if isinstance(error, OSError) and error.errno == 28:
+        return DistrictLakeError(
+            "The disk is full; the delivery was not processed and nothing was changed.",
+            hint="Free space below the state folder and run the nightly job again.", code="system.disk_full", retryable=True,
+        )  # fmt: skip
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    what = f"delivery {delivery.id} ({delivery.file_name})" if delivery is not None else "the operation"
+    text = str(error).lower()
+    if "no space left" in text or "storagefull" in text:
+        return DistrictLakeError(
+            f"The disk is full; {what} was not processed and nothing was changed.",
+            hint="Free space below the state folder and run the nightly job again.", code="system.disk_full", retryable=True,
+        )  # fmt: skip
+    return DistrictLakeError(
+        f"{what} failed with {type(error).__name__} at {last.name} ({last.filename.rsplit('/', 1)[-1]}:{last.lineno}).",
+        hint="This is a fault of the software, not of the file: the delivery is kept and will be tried again. Report it.",
+        code="system.unexpected", retryable=True,
+    )  # fmt: skip

@@ -1,0 +1,218 @@
+"""Receiving: from a file in a folder to a delivery in the ledger, its bytes in the archive. The same bytes twice change nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+from sqlalchemy import select
+
+from districtlake.delivery import ledger
+from districtlake.delivery.district import District
+from districtlake.delivery.locks import lock
+from districtlake.errors import DistrictLakeError
+from districtlake.ingestion.archive import Archived, StillBeingWritten, store_file
+from districtlake.ingestion.inbox import Candidate, Notice, scan
+from districtlake.store.tables import AuditEvent, Delivery
+from districtlake.store.tables import Notice as NoticeRow
+
+
+@dataclass
+class Received:
+    """What a look into the inbox brought.
+
+    Attributes:
+        new: deliveries now waiting to be processed. duplicates: (file, the delivery whose bytes it repeats).
+        known: files seen before. growing: files still being written; the next look takes them.
+        notices: files nobody can place, or that could not be taken: (file, message, hint).
+    """
+
+    new: list[str] = field(default_factory=list)
+    duplicates: list[tuple[str, str]] = field(default_factory=list)
+    known: int = 0
+    growing: list[str] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
+
+
+def receive(
+    district: District, folder: Path | None = None, *, wait: bool = True, tell: Callable[[str], None] = lambda message: None
+) -> Received:
+    """Take every delivery found below ``folder`` (default: the inbox) into archive and ledger.
+
+    Args:
+        wait: wait up to the settle time for files written a moment ago; a sensor passes False and comes again.
+    """
+    received = Received()
+    with lock(district.settings.locks, "receive", tell=tell):
+        found = scan(folder or district.settings.inbox, district.catalog)
+        received.notices.extend(found.notices)
+        for number, candidate in enumerate(found.candidates, 1):
+            if number % 100 == 0:
+                tell(f"received {number} of {len(found.candidates)} files")
+            _take(district, candidate, received, wait)
+        _keep_notices(district, received.notices, complete=folder is None)
+    return received
+
+
+def submit(district: District, path: Path, resource_id: str, *, correction: bool, data_date: date | None, actor: str) -> Received:
+    """Deliver one file to a named resource, whatever its name: for a person at the command line or an upload."""
+    resource = district.resource(resource_id)
+    if not path.is_file():
+        raise DistrictLakeError(f"There is no file {path.name}.", hint="Give the path of an existing file.", code="ingestion.no_file")
+    received = Received()
+    candidate = Candidate(
+        path=path, relative=f"submitted/{resource.agency}/{path.name}", agency=resource.agency, resource=resource_id,
+        mode="correction" if correction else resource.source.mode, data_date=data_date, order_key=(data_date or date.min, int(correction), ()),
+    )  # fmt: skip
+    with lock(district.settings.locks, "receive"):
+        _take(district, candidate, received, wait=True, actor=actor)
+    return received
+
+
+def _take(district: District, candidate: Candidate, received: Received, wait: bool, actor: str = "") -> None:
+    signature = _signature(candidate.path)
+    if _seen(district, candidate, signature):
+        received.known += 1
+        return
+    try:
+        archived = _archive(district, candidate.path, wait)
+    except StillBeingWritten:
+        received.growing.append(candidate.relative)
+        return
+    except FileNotFoundError:
+        return  # taken away between the look and the reading: the next look tells
+    except DistrictLakeError as error:
+        received.notices.append(
+            Notice(code=error.code, message=error.message, hint=error.hint, relative=candidate.relative)
+        )
+        return
+    _register(district, candidate, archived, signature, received, actor or district.settings.actor)
+
+
+def _signature(path: Path) -> list[int]:
+    try:
+        stat = path.stat()
+    except FileNotFoundError:
+        return []
+    return [stat.st_size, stat.st_mtime_ns]
+
+
+def _seen(district: District, candidate: Candidate, signature: list[int]) -> bool:
+    """A file whose path, size and time of change are those of a receipt need not be read again."""
+    query = select(Delivery).where(Delivery.resource == candidate.resource, Delivery.source_path == candidate.relative)
+    with district.store.session() as session:
+        return any((row.receipt or {}).get("signature") == signature for row in session.scalars(query))
+
+
+def _archive(district: District, path: Path, wait: bool) -> Archived:
+    settings = district.settings
+    attempts = 3 if wait else 1
+    for attempt in range(attempts):
+        try:
+            return store_file(
+                path, settings.archive, settle_seconds=settings.settle_seconds, max_bytes=settings.max_file_mb * 2**20
+            )
+        except StillBeingWritten:
+            if attempt == attempts - 1:
+                raise
+            time.sleep(settings.settle_seconds + 0.05)
+    raise AssertionError("unreachable")
+
+
+def order_key(candidate: Candidate) -> str:
+    """Sorts as text: by the data's date, corrections after the ordinary file of that date, then by path with numbers as numbers."""
+    natural = re.sub(r"\d+", lambda number: number.group().zfill(14), candidate.relative)
+    day = candidate.data_date.isoformat() if candidate.data_date else "0000-00-00"
+    return f"{day} {int(candidate.mode == 'correction')} {hashlib.sha256(natural.encode()).hexdigest() if len(natural) > 400 else natural}"
+
+
+def _register(
+    district: District, candidate: Candidate, archived: Archived, signature: list[int], received: Received, actor: str
+) -> None:
+    identifier = ledger.delivery_id(candidate.resource, candidate.relative, archived.sha256, candidate.data_date)
+    now = district.clock.now()
+    with district.store.session() as session:
+        existing = session.get(Delivery, identifier)
+        if existing is not None:  # same bytes, same path: only its time of change is new
+            existing.receipt = {**(existing.receipt or {}), "signature": signature}
+            received.known += 1
+            return
+        twin = _twin(session, candidate, archived.sha256)
+        session.add(
+            Delivery(
+                id=identifier, agency=candidate.agency, resource=candidate.resource, mode=candidate.mode,
+                file_name=candidate.path.name, source_path=candidate.relative, sha256=archived.sha256, bytes=archived.bytes,
+                data_date=candidate.data_date, order_key=order_key(candidate), received_at=now, received_by=actor,
+                state="duplicate" if twin else "pending", state_reason=f"内容与 {twin} 相同" if twin else "", attempts=0,
+                receipt={"signature": signature, "sha256": archived.sha256, "bytes": archived.bytes}, duplicate_of=twin,
+            )
+        )  # fmt: skip
+        session.add(
+            AuditEvent(
+                at=now, actor=actor, action="delivery.received", object_kind="delivery", object_id=identifier, reason="",
+                data={"sha256": archived.sha256, "bytes": archived.bytes, "path": candidate.relative, "duplicate_of": twin},
+            )
+        )  # fmt: skip
+    if twin:
+        received.duplicates.append((candidate.relative, twin))
+    else:
+        received.new.append(identifier)
+
+
+def _twin(session: object, candidate: Candidate, sha256: str) -> str | None:
+    """The delivery that these bytes repeat, if any.
+
+    A snapshot dated later than the resource's latest is a statement of its own even when its bytes came before
+    (yesterday's error undone by sending the day before's list): only then are equal bytes processed again.
+    """
+    from sqlalchemy.orm import Session
+
+    assert isinstance(session, Session)
+    query = select(Delivery).where(
+        Delivery.resource == candidate.resource, Delivery.state.not_in(("duplicate", "withdrawn"))
+    ).order_by(Delivery.order_key.desc(), Delivery.received_at.desc())  # fmt: skip
+    others = list(session.scalars(query))
+    same = [row for row in others if row.sha256 == sha256]
+    if not same:
+        return None
+    latest = others[0]
+    if (
+        candidate.mode == "snapshot"
+        and latest.sha256 != sha256
+        and candidate.data_date is not None
+        and (latest.data_date is None or candidate.data_date > latest.data_date)
+    ):
+        return None
+    return same[0].id
+
+
+def _keep_notices(district: District, notices: list[Notice], *, complete: bool) -> None:
+    """Record new notices once; those that no longer apply are cleared when the whole inbox was looked at."""
+    now = district.clock.now()
+    with district.store.session() as session:
+        standing = {row.fingerprint: row for row in session.scalars(select(NoticeRow).where(NoticeRow.cleared_at.is_(None)))}
+        seen = set()
+        for notice in notices:
+            fingerprint = hashlib.blake2b(f"{notice.code}\x1f{notice.relative}\x1f{notice.message}".encode(), digest_size=12).hexdigest()
+            seen.add(fingerprint)
+            if fingerprint in standing:
+                continue
+            cleared = session.scalar(select(NoticeRow).where(NoticeRow.fingerprint == fingerprint))
+            if cleared is not None:
+                cleared.cleared_at, cleared.at = None, now
+                continue
+            session.add(
+                NoticeRow(
+                    at=now, code=notice.code, message=notice.message, hint=notice.hint, path=notice.relative, agency=None,
+                    resource=None, fingerprint=fingerprint,
+                )
+            )  # fmt: skip
+        if complete:
+            for fingerprint, row in standing.items():
+                if fingerprint not in seen:
+                    row.cleared_at = now

@@ -1,0 +1,212 @@
+"""Workbooks, every cell as the text a person would copy from it.
+
+The reader hands out text but not what kind of cell it came from, and three kinds need care: numbers of sixteen digits and more
+(Excel keeps fifteen; the rest is invented), dates (which come with a midnight nobody wrote), and fractions (cut at nine places).
+A second look at only the columns concerned, as booleans, dates or floats, tells a number from a text that looks like one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import fastexcel
+import polars as pl
+
+from districtlake.errors import IngestionError
+from districtlake.ingestion.delimited import refuse_columns
+from districtlake.ingestion.header import HeaderFinder
+from districtlake.ingestion.limits import Limits
+from districtlake.ingestion.report import SheetReport
+from districtlake.ingestion.rows import Table, titles_above
+
+_LONG = r"^-?[0-9]{16,}$"
+_MOMENT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?$"
+_CUT = r"\.[0-9]{9}$"
+_ERROR = re.compile(r"Error\((\w+)\)")
+_ERRORS = {"Div0": "#DIV/0!", "NA": "#N/A", "Name": "#NAME?", "Null": "#NULL!", "Num": "#NUM!", "Ref": "#REF!", "Value": "#VALUE!"}
+
+
+def read_workbook(
+    path: Path, name: str, only_sheet: str | None, finder: HeaderFinder, limits: Limits, epoch_1904: bool
+) -> tuple[list[Table], list[SheetReport]]:
+    """The tables of a workbook and what was found on each sheet: the declared one, or every visible one with a header.
+
+    Raises:
+        IngestionError: ``ingestion.encrypted``, ``ingestion.damaged``, ``ingestion.sheet`` (the declared sheet is not there),
+            ``ingestion.header`` (no sheet has a header of the resource), ``ingestion.too_many_columns``.
+    """
+    reader = _guarded(name, lambda: fastexcel.read_excel(path))
+    chosen = reader.sheet_names if only_sheet is None else [_sheet_named(reader.sheet_names, only_sheet, name)]
+    tables: list[Table] = []
+    reports: list[SheetReport] = []
+    for sheet in reader.sheet_names:
+        if sheet not in chosen:
+            reports.append(SheetReport(sheet, False, reason="not the sheet that source.sheet names"))
+            continue
+        loaded = _load(reader, sheet, "string", name)
+        if only_sheet is None and loaded.visible != "visible":
+            reports.append(SheetReport(sheet, False, reason="hidden"))
+            continue
+        if not loaded.height:
+            reports.append(SheetReport(sheet, False, reason="empty"))
+            continue
+        table = _table(reader, sheet, loaded, name, finder, limits, epoch_1904)
+        if table is None:
+            reports.append(SheetReport(sheet, False, reason="no header of this resource in its first rows"))
+            continue
+        tables.append(table)
+        reports.append(SheetReport(sheet, True, table.header.row, table.cells.height))
+    if not tables:
+        where = f"sheet '{only_sheet}'" if only_sheet else "no visible sheet"
+        raise IngestionError(
+            f"{name}: {where} has {'no' if only_sheet else 'a'} header of this resource in its first {finder.max_rows} rows.",
+            hint="One row must hold the column titles of the catalogue; if they are spelled otherwise, add them as aliases.",
+            code="ingestion.header",
+        )
+    return tables, reports
+
+
+def _sheet_named(names: list[str], wanted: str, file: str) -> str:
+    for same in (lambda text: text, lambda text: text.strip().casefold()):
+        for name in names:
+            if same(name) == same(wanted):
+                return name
+    raise IngestionError(
+        f"{file} has no sheet '{wanted}' (source.sheet); its sheets are {', '.join(names)}.",
+        hint="Name the sheet as the catalogue does, or correct source.sheet.",
+        code="ingestion.sheet",
+    )
+
+
+def _guarded(name: str, action: Any) -> Any:
+    """Run the reader; its errors, panics of its Rust side included, become ours."""
+    try:
+        return action()
+    except BaseException as error:
+        if not isinstance(error, fastexcel.FastExcelError) and type(error).__name__ != "PanicException":
+            raise
+        if "password" in str(error).lower():
+            raise encrypted(name) from error
+        raise IngestionError(
+            f"{name} cannot be opened as a workbook: it is damaged, incomplete, or protected by a password.",
+            hint="Open it in Excel or WPS, save it as .xlsx without a password, and deliver it again.",
+            code="ingestion.damaged",
+        ) from error
+
+
+def encrypted(name: str) -> IngestionError:
+    return IngestionError(
+        f"{name} is protected by a password.", hint="Save it without a password and deliver it again.", code="ingestion.encrypted"
+    )
+
+
+def _load(reader: Any, sheet: str, dtypes: str, name: str, columns: list[int] | None = None) -> Any:
+    # skip_rows=0 keeps empty rows at the top, so that the first row is row 1.
+    return _guarded(name, lambda: reader.load_sheet(sheet, header_row=None, skip_rows=0, dtypes=dtypes, use_columns=columns))
+
+
+def _table(reader: Any, sheet: str, loaded: Any, name: str, finder: HeaderFinder, limits: Limits, epoch_1904: bool) -> Table | None:
+    refuse_columns(loaded.width, name, limits)
+    batch, errors = _guarded(name, loaded.to_arrow_with_errors)
+    grid = pl.DataFrame(pl.from_arrow(batch))
+    grid.columns = [f"c{index}" for index in range(grid.width)]
+    header = finder.find(_numbered(grid))
+    if header is None:
+        return None
+    cells = _as_seen(reader, sheet, grid, loaded.available_columns(), epoch_1904, name)
+    cells = _with_errors(cells, errors).select(pl.when(pl.all() != "").then(pl.all()))
+    rows = pl.int_range(header.row + 1, cells.height + 1, dtype=pl.Int64, eager=True)
+    notes = tuple(titles_above(_numbered(grid), header.row, sheet))
+    return Table(header, cells.slice(header.row), rows, sheet, loaded.available_columns()[0].absolute_index, notes=notes)
+
+
+def _numbered(grid: pl.DataFrame) -> Iterator[tuple[int, tuple[str | None, ...]]]:
+    return ((number, cells) for number, cells in enumerate(grid.iter_rows(), 1))
+
+
+def _as_seen(reader: Any, sheet: str, grid: pl.DataFrame, columns: list[Any], epoch_1904: bool, name: str) -> pl.DataFrame:
+    """Numbers, dates and truth values as Excel shows them, told from texts by loading their columns once more as what they may be."""
+    text = pl.all()
+    needs = grid.select(
+        text.str.contains(_LONG).any().name.prefix("long_"),
+        text.is_in(["true", "false"]).any().name.prefix("truth_"),
+        text.str.contains(_MOMENT).any().name.prefix("moment_"),
+        text.str.contains(_CUT).any().name.prefix("cut_"),
+        (text == "-0").any().name.prefix("zero_"),
+    ).row(0, named=True)
+    fits = {
+        "boolean": [at for at in grid.columns if needs[f"long_{at}"] or needs[f"truth_{at}"] or needs[f"zero_{at}"]],
+        "datetime": [at for at in grid.columns if needs[f"moment_{at}"]],
+        "float": [at for at in grid.columns if needs[f"cut_{at}"]],
+    }
+    replaced: list[pl.Series] = []
+    for dtype, concerned in fits.items():
+        if not concerned:
+            continue
+        indexes = [columns[int(column[1:])].absolute_index for column in concerned]
+        again = pl.DataFrame(pl.from_arrow(_guarded(name, _load(reader, sheet, dtype, name, indexes).to_arrow)))
+        again.columns = concerned
+        for column in concerned:
+            cells = next((series for series in replaced if series.name == column), grid[column])
+            replaced = [series for series in replaced if series.name != column]
+            replaced.append(_REWRITE[dtype](cells, again[column], epoch_1904).alias(column))
+    return grid.with_columns(replaced)
+
+
+def _numbers(cells: pl.Series, number: pl.Series, epoch_1904: bool) -> pl.Series:
+    """``number`` is null for texts: what has lost digits is written as Excel shows it, 3.30203E+17, so that cleansing finds it."""
+    texts = cells.to_list()
+    for at in (number.is_not_null() & (cells.str.contains(_LONG) | cells.is_in(["true", "false", "-0"]))).arg_true():
+        if texts[at] in ("true", "false"):
+            texts[at] = texts[at].upper()
+        elif texts[at] == "-0":
+            texts[at] = "0"
+        else:
+            mantissa, exponent = f"{float(texts[at]):.5E}".split("E")
+            texts[at] = f"{mantissa.rstrip('0').rstrip('.')}E{int(exponent):+03d}"
+    return pl.Series(texts, dtype=pl.String)
+
+
+def _moments(cells: pl.Series, moment: pl.Series, epoch_1904: bool) -> pl.Series:
+    """``moment`` is null for texts: a date without its midnight, a time of day without the day zero it hangs on."""
+    zero = "1904-01-01 " if epoch_1904 else "1899-12-31 "
+    frame = pl.DataFrame({"text": cells, "moment": moment})
+    text = pl.col("text")
+    return frame.select(
+        pl.when(pl.col("moment").is_null() | ~text.str.contains(_MOMENT))
+        .then(text)
+        .when(text.str.starts_with(zero))
+        .then(text.str.slice(len(zero)))
+        .otherwise(text.str.strip_suffix(" 00:00:00"))
+    ).to_series()
+
+
+def _fractions(cells: pl.Series, number: pl.Series, epoch_1904: bool) -> pl.Series:
+    """Fractions to Excel's fifteen digits where the text shows the first nine places of one. A text of its own stays as it is."""
+    texts = cells.to_list()
+    for at in number.is_not_null().arg_true():
+        value, text = number[at], texts[at]
+        if text and value % 1:
+            digits = format(Decimal(f"{value:.15g}"), "f")
+            if digits != text and f"{value:.9f}".rstrip("0").rstrip(".") == text:
+                texts[at] = digits
+    return pl.Series(texts, dtype=pl.String)
+
+
+_REWRITE = {"boolean": _numbers, "datetime": _moments, "float": _fractions}
+
+
+def _with_errors(cells: pl.DataFrame, errors: Any) -> pl.DataFrame:
+    """Formula errors, which the reader leaves empty, as Excel shows them: #DIV/0! is a problem of the agency's, not a blank."""
+    found: dict[int, dict[int, str]] = {}
+    for error in errors.errors if errors is not None else ():
+        row, column = error.position
+        match = _ERROR.search(error.detail)
+        found.setdefault(column, {})[row] = _ERRORS.get(match.group(1), "#ERROR!") if match else "#ERROR!"
+    for column, texts in found.items():
+        cells = cells.with_columns(cells[f"c{column}"].scatter(list(texts), list(texts.values())))
+    return cells

@@ -1,0 +1,217 @@
+"""One delivered file as a raw frame and a receipt. What kind of file it is, its content says; its name is only what people call it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO
+
+import polars as pl
+
+from districtlake.catalog.globs import matches
+from districtlake.catalog.models import Resource
+from districtlake.errors import IngestionError
+from districtlake.ingestion.delimited import read_delimited, sniff
+from districtlake.ingestion.excel import encrypted, read_workbook
+from districtlake.ingestion.header import HeaderFinder
+from districtlake.ingestion.limits import Limits
+from districtlake.ingestion.names import is_junk
+from districtlake.ingestion.packed import extract_gzip, extract_zip, members
+from districtlake.ingestion.report import ReadReport, RowNotes, SheetReport, drift
+from districtlake.ingestion.rows import Assembled, Table, assemble, raw_schema
+from districtlake.ingestion.text import TextFile, open_text, temporary_file
+from districtlake.ingestion.workbook_guard import check_workbook, is_workbook
+
+__all__ = ["Limits", "RawDelivery", "ReadReport", "drift", "raw_schema", "read_file"]
+
+_OLE = bytes.fromhex("d0cf11e0a1b11ae1")
+_ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
+_FOREIGN = (
+    (b"%PDF", "a PDF"),
+    (b"Rar!", "a RAR archive"),
+    (b"7z\xbc\xaf", "a 7-Zip archive"),
+    (b"\x89PNG", "an image"),
+    (b"\xff\xd8\xff", "an image"),
+    (b"PAR1", "a Parquet file"),
+    (b"SQLite format 3", "a database"),
+)
+_MARKUP = (b"<!doctype", b"<html", b"<table", b"<head", b"<?xml", b"<meta", b"<style")
+
+
+@dataclass(frozen=True)
+class RawDelivery:
+    """``frame``: the raw frame of docs/contracts.md, every column of ``raw_schema``; ``report``: what reading it found."""
+
+    frame: pl.DataFrame
+    report: ReadReport
+
+
+def read_file(path: Path, original_name: str, resource: Resource, limits: Limits) -> RawDelivery:
+    """Read one file, as the catalogue's ``source`` says, into raw text.
+
+    Args:
+        path: where the bytes lie (in the archive, under their hash).
+        original_name: what the agency calls the file; goes into ``_file`` and every message. For a packed delivery ``_file`` is
+            ``original_name/member``.
+
+    A missing column is no error of reading: its cells are null and ``report.missing`` names it.
+
+    Raises:
+        IngestionError: the file cannot be read; the code says why, the hint what to do. See the modules of this package.
+    """
+    size = path.stat().st_size
+    if size == 0:
+        raise _empty(original_name)
+    if size > limits.max_bytes:
+        raise IngestionError(
+            f"{original_name} has {size:,} bytes; at most {limits.max_bytes:,} are read.",
+            hint="Deliver it in parts, or raise DISTRICTLAKE_MAX_FILE_MB.",
+            code="ingestion.too_large",
+        )
+    with path.open("rb") as file:
+        head = file.read(512)
+    if head.startswith(b"\x1f\x8b"):
+        return _read_packed(path, original_name, resource, limits, lambda target: _gunzip(path, original_name, limits, target))
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")):
+        kind = is_workbook(members(path, original_name))
+        if kind is None:
+            return _read_packed(path, original_name, resource, limits, lambda target: _unzip(path, original_name, resource, limits, target))
+        if kind == "xlsb":
+            raise _unreadable(original_name, "a binary workbook (.xlsb)")
+        return _read_workbook(path, original_name, resource, limits, kind, check_workbook(path, original_name, limits))
+    if head.startswith(_OLE):
+        _refuse_encrypted(path, original_name)
+        return _read_workbook(path, original_name, resource, limits, "xls", False)
+    _refuse_foreign(head, original_name)
+    return _read_text(path, original_name, resource, limits)
+
+
+def _read_text(path: Path, name: str, resource: Resource, limits: Limits) -> RawDelivery:
+    source, finder = resource.source, HeaderFinder(resource, limits.header_rows)
+
+    def recognised(text: TextFile) -> bool:
+        return sniff(text, source.delimiter, finder, limits) is not None
+
+    with ExitStack() as stack:
+        text = open_text(path, name, source.encoding, limits, stack, recognised)
+        if text.size - text.start < 1 << 16 and not text.head().strip():
+            raise _empty(name)
+        table, delimiter = read_delimited(text, name, source.delimiter, finder, limits)
+        report = ReadReport(format="csv", encoding=text.encoding, delimiter=delimiter)
+        return _deliver([table], [], report, resource, name)
+
+
+def _read_workbook(path: Path, name: str, resource: Resource, limits: Limits, kind: str, epoch_1904: bool) -> RawDelivery:
+    finder = HeaderFinder(resource, limits.header_rows)
+    tables, sheets = read_workbook(path, name, resource.source.sheet, finder, limits, epoch_1904)
+    return _deliver(tables, sheets, ReadReport(format=kind), resource, name)
+
+
+def _deliver(tables: list[Table], sheets: list[SheetReport], report: ReadReport, resource: Resource, name: str) -> RawDelivery:
+    parts: list[Assembled] = [assemble(table, resource, name) for table in tables]
+    rows = {table.sheet: part.frame.height for table, part in zip(tables, parts, strict=True)}
+    frame = pl.concat([part.frame for part in parts])
+    warnings = []
+    if not frame.height:
+        warnings.append("The file has a header but no rows.")
+    titles = {item.name: item.title for item in resource.items}
+    missing = {item: title for item, title in titles.items() if any(item not in table.header.columns for table in tables)}
+    columns: dict[str, str] = {}
+    for table in tables:
+        for item, index in sorted(table.header.columns.items(), key=lambda pair: pair[1]):
+            columns.setdefault(table.header.texts[index].strip(), item)
+    for table in tables:
+        again = [label for label in _labels(table) if label.rpartition("#")[0]]
+        if again:
+            warnings.append(f"Headers stand more than once; only the leftmost column is read: {', '.join(again)}.")
+    return RawDelivery(
+        frame,
+        replace(
+            report,
+            header_row=tables[0].header.row,
+            sheets=tuple(replace(sheet, rows=rows[sheet.name]) if sheet.read else sheet for sheet in sheets),
+            rows=frame.height,
+            columns=columns,
+            missing=missing,
+            unexpected=tuple(dict.fromkeys(label for part in parts for label in part.unexpected)),
+            skipped=RowNotes.of(note for part in parts for note in part.skipped),
+            irregular=RowNotes.of(note for part in parts for note in part.irregular),
+            warnings=tuple(warnings),
+        ),
+    )
+
+
+def _labels(table: Table) -> list[str]:
+    known = set(table.header.columns.values())
+    return [table.header.label(index, table.first_column) for index in range(len(table.header.texts)) if index not in known]
+
+
+def _read_packed(path: Path, name: str, resource: Resource, limits: Limits, extract: Callable[[IO[bytes]], str]) -> RawDelivery:
+    with temporary_file(name) as file:
+        member = extract(file)
+        file.flush()
+        with Path(file.name).open("rb") as unpacked:
+            head = unpacked.read(8)
+        if head.startswith(b"\x1f\x8b") or (head.startswith(b"PK\x03\x04") and is_workbook(members(Path(file.name), name)) is None):
+            raise IngestionError(f"{name} is packed twice.", hint="Deliver it packed once or not at all.", code="ingestion.packed")
+        delivery = read_file(Path(file.name), f"{name}/{member}", resource, limits)
+    return RawDelivery(delivery.frame, replace(delivery.report, member=member))
+
+
+def _gunzip(path: Path, name: str, limits: Limits, target: IO[bytes]) -> str:
+    extract_gzip(path, name, limits, target)
+    return name.rpartition("/")[2].removesuffix(".gz").removesuffix(".GZ")
+
+
+def _unzip(path: Path, name: str, resource: Resource, limits: Limits, target: IO[bytes]) -> str:
+    globs = (*resource.source.corrections, *resource.source.files)
+
+    def choose(names: list[str]) -> str:
+        data = [member for member in names if not is_junk(member)]
+        fitting = data
+        if len(data) > 1:
+            fitting = [member for member in data if any(matches(glob, member.replace("\\", "/")) for glob in globs)]
+        if len(fitting) == 1:
+            return fitting[0]
+        raise IngestionError(
+            f"{name} holds {len(data)} files, of which {len(fitting)} are named as this resource's are; exactly one is read from a zip.",
+            hint=f"Deliver the files unpacked, or one to a zip, named like {' or '.join(globs)}.",
+            code="ingestion.packed",
+        )
+
+    return extract_zip(path, name, limits, choose, target)
+
+
+def _refuse_encrypted(path: Path, name: str) -> None:
+    """An .xlsx with a password is an OLE file with a stream of this name in its directory, near its beginning or end."""
+    with path.open("rb") as file:
+        rest = b""
+        while chunk := file.read(1 << 20):
+            if _ENCRYPTED in rest + chunk:
+                raise encrypted(name)
+            rest = chunk[-len(_ENCRYPTED) :]
+
+
+def _refuse_foreign(head: bytes, name: str) -> None:
+    for magic, what in _FOREIGN:
+        if head.startswith(magic):
+            raise _unreadable(name, what)
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    if start.startswith(_MARKUP):
+        raise _unreadable(name, "a web page or XML, whatever its name says")
+    if start.startswith((b"{", b"[{")):
+        raise _unreadable(name, "JSON")
+
+
+def _unreadable(name: str, what: str) -> IngestionError:
+    return IngestionError(
+        f"{name} is {what}, not delimited text or a workbook.",
+        hint="Open it in Excel or WPS and save it as .xlsx, or export CSV.",
+        code="ingestion.format",
+    )
+
+
+def _empty(name: str) -> IngestionError:
+    return IngestionError(f"{name} is empty.", hint="Export it again and deliver it with its header and rows.", code="ingestion.empty")

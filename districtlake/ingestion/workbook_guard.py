@@ -1,0 +1,157 @@
+"""Is a workbook safe to open? Answered before any reader allocates memory for it.
+
+The reader puts a sheet into the smallest rectangle around its filled cells and aborts the whole process when that does not fit:
+two cells in opposite corners make five kilobytes into half a terabyte. So the corners are looked for first.
+"""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from xml.parsers import expat
+
+from districtlake.errors import IngestionError
+from districtlake.ingestion.limits import Limits
+from districtlake.ingestion.packed import members, refuse_bomb, unpacked
+
+# A cell that holds something: <c r="AB12" ...> with content; an empty formatted one closes itself and takes no memory.
+_CELL = re.compile(rb'<(?:\w+:)?c(?= )[^<>]*?[ ]r="([A-Z]{1,3})([0-9]{1,7})"[^<>]*?[^/<>]>')
+_SHEET = re.compile(r"xl/(?:worksheets|chartsheets|macrosheets|dialogsheets)/[^/]*\.xml", re.IGNORECASE)
+_DATE_1904 = re.compile(rb'<(?:\w+:)?workbookPr[^<>]*\bdate1904="(1|true|on)"')
+_OVERLAP = 4096  # longer than any start tag of a cell
+
+
+def check_workbook(path: Path, name: str, limits: Limits) -> bool:
+    """Refuse a zip-based workbook (.xlsx, .xlsm, .ods) that is damaged, a zip bomb, or too wide or high to hold in memory.
+
+    Returns:
+        whether its dates count from 1904.
+
+    Raises:
+        IngestionError: ``ingestion.damaged``, ``ingestion.encrypted``, ``ingestion.too_large``, ``ingestion.too_many_columns``.
+    """
+    infos = members(path, name)
+    refuse_bomb(infos, path.stat().st_size, name, limits)
+    epoch_1904 = False
+    with path.open("rb") as file:
+        for info in infos:
+            chunks = unpacked(file, info, name)
+            if _SHEET.fullmatch(info.filename):
+                _check_sheet(chunks, name, limits)
+            elif info.filename == "xl/workbook.xml":
+                epoch_1904 = bool(_DATE_1904.search(b"".join(chunks)))
+            elif info.filename == "content.xml":
+                _check_ods(chunks, name, limits)
+            else:
+                for _ in chunks:  # sizes and checksums of the rest
+                    pass
+    return epoch_1904
+
+
+def is_workbook(infos: list[zipfile.ZipInfo]) -> str | None:
+    """ "xlsx", "xlsb" or "ods" when the zip is one; None for any other zip."""
+    names = {info.filename for info in infos}
+    if "xl/workbook.bin" in names:
+        return "xlsb"
+    if "[Content_Types].xml" in names and any(name.lower().startswith("xl/") for name in names):
+        return "xlsx"
+    return "ods" if {"mimetype", "content.xml"} <= names else None
+
+
+def _check_sheet(chunks: Iterator[bytes], name: str, limits: Limits) -> None:
+    letters: set[bytes] = set()
+    rows: set[int] = set()
+    rest = b""
+    for chunk in chunks:
+        data = rest + chunk
+        found = _CELL.findall(data)
+        letters.update(letter for letter, _ in found)
+        if found:
+            # Rows ascend in every honest file; a dishonest one is caught by its first and last just as the reader is.
+            rows.update((int(found[0][1]), int(found[-1][1]), max(int(row) for _, row in found)))
+        rest = data[-_OVERLAP:]
+    if letters:
+        columns = [_column(letter) for letter in letters]
+        _refuse(max(columns) - min(columns) + 1, max(rows) - min(rows) + 1, name, limits)
+
+
+def _column(letters: bytes) -> int:
+    number = 0
+    for letter in letters:
+        number = number * 26 + letter - 64
+    return number
+
+
+def _check_ods(chunks: Iterator[bytes], name: str, limits: Limits) -> None:
+    """OpenDocument repeats cells and rows by attributes: count as far as the last filled one."""
+    extents = _OdsExtents()
+    parser = expat.ParserCreate()
+    parser.StartElementHandler = extents.start
+    parser.EndElementHandler = extents.end
+    parser.CharacterDataHandler = extents.text
+    # A document type could define entities that explode; no spreadsheet program writes one.
+    parser.StartDoctypeDeclHandler = extents.doctype
+    try:
+        for chunk in chunks:
+            parser.Parse(chunk)
+            _refuse(extents.columns, extents.rows, name, limits)
+        parser.Parse(b"", True)
+    except (expat.ExpatError, ValueError) as error:
+        raise IngestionError(
+            f"{name} is damaged: its content is no well-formed spreadsheet.",
+            hint="Save it as .xlsx and deliver it again.",
+            code="ingestion.damaged",
+        ) from error
+    _refuse(extents.columns, extents.rows, name, limits)
+
+
+class _OdsExtents:
+    """The widest and highest sheet so far, up to the last cell that holds something."""
+
+    def __init__(self) -> None:
+        self.columns = self.rows = 0
+        self._row = self._column = self._filled_to = self._repeat_row = self._repeat_cell = 0
+        self._filled = False
+
+    def doctype(self, *_: object) -> None:
+        raise ValueError("document type declared")
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        if tag == "table:table":
+            self._row = 0
+        elif tag == "table:table-row":
+            self._repeat_row = int(attributes.get("table:number-rows-repeated", "1"))
+            self._column = self._filled_to = 0
+        elif tag in ("table:table-cell", "table:covered-table-cell"):
+            self._repeat_cell = int(attributes.get("table:number-columns-repeated", "1"))
+            self._filled = "office:value-type" in attributes
+
+    def text(self, data: str) -> None:
+        self._filled = self._filled or bool(data.strip())
+
+    def end(self, tag: str) -> None:
+        if tag in ("table:table-cell", "table:covered-table-cell"):
+            self._column += self._repeat_cell
+            if self._filled:
+                self._filled_to = self._column
+        elif tag == "table:table-row":
+            self._row += self._repeat_row
+            if self._filled_to:
+                self.columns, self.rows = max(self.columns, self._filled_to), max(self.rows, self._row)
+
+
+def _refuse(columns: int, rows: int, name: str, limits: Limits) -> None:
+    if columns > limits.max_columns:
+        raise IngestionError(
+            f"{name} has a sheet with filled cells {columns:,} columns apart; at most {limits.max_columns:,} are read.",
+            hint="Go to the last cell (Ctrl+End), delete what stands outside the table, and save the workbook again.",
+            code="ingestion.too_many_columns",
+        )
+    if columns * rows > limits.max_cells:
+        raise IngestionError(
+            f"{name} has a sheet of {rows:,} rows by {columns:,} columns; at most {limits.max_cells:,} cells are read.",
+            hint="Delete what stands outside the table and save again, or deliver so large a table as CSV.",
+            code="ingestion.too_large",
+        )

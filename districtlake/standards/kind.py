@@ -1,0 +1,279 @@
+"""What a kind is, and how a column is cleansed: look once at every cell, do the costly work only on the suspicious ones.
+
+A kind is stateless and its judgement of a cell depends on that cell and the context alone, never on other rows: so splitting,
+joining or reordering rows changes nothing.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, ClassVar, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from districtlake.standards.repairs import MISSING_BLANK, MISSING_SPELLING, TEXT, Repair, apply_repairs, noted
+
+Codes = npt.NDArray[np.uint8]
+"""One number per cell: 0 = ok, i = the i-th of the kind's codes (1-based). Meaningless where the cell has no value."""
+Mask = npt.NDArray[np.bool_]
+
+DISTINCT_FROM = 4096
+"""Suspicious cells from which on a kind with ``distinct`` treats each spelling once; below, finding them costs more."""
+
+
+class ElementLike(Protocol):
+    """What a kind reads of a data element (``catalog.models.Element`` has it; this floor lies below the catalogue)."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def unit(self) -> str: ...
+    @property
+    def missing(self) -> tuple[str, ...]: ...
+    @property
+    def options(self) -> dict[str, Any]: ...
+    @property
+    def sensitivity(self) -> str: ...
+
+
+class ItemLike(Protocol):
+    """What a kind reads of a data item."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def unit(self) -> str | None: ...
+    @property
+    def missing(self) -> tuple[str, ...]: ...
+
+
+class CodeListLike(Protocol):
+    """What a kind reads of a code list."""
+
+    @property
+    def codes(self) -> dict[str, str]: ...
+    @property
+    def synonyms(self) -> dict[str, str]: ...
+    @property
+    def partial(self) -> bool: ...
+
+
+@dataclass(frozen=True)
+class StatusCode:
+    """What can be wrong with a cell, in plain Chinese for the agency. An error breaks conformity, a warning plausibility."""
+
+    severity: Literal["error", "warning"]
+    reason: str
+
+
+def error(reason: str) -> StatusCode:
+    return StatusCode("error", reason)
+
+
+def warning(reason: str) -> StatusCode:
+    return StatusCode("warning", reason)
+
+
+@dataclass(frozen=True)
+class CellContext:
+    """What the cells of one column are cleansed by. ``today`` is the Asia/Shanghai day of processing."""
+
+    element: ElementLike
+    item: ItemLike
+    code_list: CodeListLike | None
+    today: date
+
+    @property
+    def unit(self) -> str:
+        """The declared unit: the item's, else the element's."""
+        return self.item.unit if self.item.unit is not None else self.element.unit
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The declared spellings of "no value", as written in the catalogue; a blank always is one."""
+        return tuple(dict.fromkeys((*self.element.missing, *self.item.missing)))
+
+
+@dataclass(frozen=True)
+class CleanedColumn:
+    """A cleansed column, row for row beside the raw one.
+
+    Attributes:
+        value: typed value; null where there is none or where the text cannot be typed.
+        text: normalised text (String); equal to raw where nothing was altered, null where there is no value.
+        status: Enum ["ok", *codes of the kind]; null where there is no value.
+        rule: ids of the repairs that altered the cell, joined by "+"; null exactly where text equals raw.
+    """
+
+    value: pl.Series
+    text: pl.Series
+    status: pl.Series
+    rule: pl.Series
+
+
+@dataclass(frozen=True)
+class FirstLook:
+    """The cheap look at a whole raw column. Cells not suspected are in normal form, ok, and have their final value."""
+
+    value: pl.Series
+    suspects: Mask
+
+
+class Kind(ABC):
+    """A kind cleanses cells of one data type.
+
+    Attributes:
+        name: as the catalogue writes it under ``kind``.
+        codes: status code -> its severity and reason, graver or earlier-tested ones need not come first.
+        repairs: repairs of characters, applied in this order to suspicious cells.
+        options: option of an element -> what it means, for messages.
+        distinct: its cells repeat and its repairs are costly, so each spelling is treated once.
+    """
+
+    name: ClassVar[str]
+    codes: ClassVar[dict[str, StatusCode]]
+    repairs: ClassVar[tuple[Repair, ...]] = TEXT
+    options: ClassVar[Mapping[str, str]] = {}
+    distinct: ClassVar[bool] = False
+
+    def dtype(self, element: ElementLike) -> pl.DataType:
+        """Polars type of a value of ``element``."""
+        return pl.String()
+
+    @property
+    def status_dtype(self) -> pl.Enum:
+        return pl.Enum(["ok", *self.codes])
+
+    def faults_of(self, element: ElementLike) -> list[str]:
+        """What is wrong with the element's options, one English sentence each; empty when they are fine."""
+        known = ", ".join(self.options) or "none"
+        return [f"option '{name}' is not one of kind '{self.name}'; its options: {known}" for name in element.options if name not in self.options]
+
+    # what each kind says for itself ----------------------------------------------------------------------------------
+    @abstractmethod
+    def first_look(self, raw: pl.Series, context: CellContext) -> FirstLook:
+        """Screen a raw column cheaply. Null cells are never suspects."""
+
+    @abstractmethod
+    def judge(self, text: pl.Series, context: CellContext) -> tuple[pl.Series, Codes]:
+        """Value and code number of each normalised text (no nulls among them need be judged)."""
+
+    def conversions(self, context: CellContext) -> tuple[Repair, ...]:
+        """Repairs of form that follow those of characters: label to code, 2021/1/2 to 2021-01-02."""
+        return ()
+
+    # the work --------------------------------------------------------------------------------------------------------
+    def clean(self, raw: pl.Series, context: CellContext) -> CleanedColumn:
+        """Cleanse one raw column (String). Pure; cells are judged one by one."""
+        raw = raw.rechunk()
+        look = self.first_look(raw, context)
+        missing = self._missing_spellings(context)
+        suspects = look.suspects | self._looks_fine_but_missing(raw, missing, context)
+        index = np.flatnonzero(suspects)
+        if index.size == 0:
+            codes = np.zeros(len(raw), dtype=np.uint8)
+            return CleanedColumn(look.value, raw, self._status(codes, raw), pl.repeat(None, len(raw), dtype=pl.String, eager=True))
+        part = self._clean_suspects(raw.gather(index), missing, context)
+        if index.size == len(raw):
+            return part
+        text = _placed(raw, index, part.text)
+        return CleanedColumn(
+            value=text if part.value is part.text and look.value is raw else _placed(look.value, index, part.value),
+            text=text,
+            status=_placed(self._status(np.zeros(len(raw), dtype=np.uint8), raw), index, part.status),
+            rule=_placed(pl.repeat(None, len(raw), dtype=pl.String, eager=True), index, part.rule),
+        )
+
+    def number(self, code: str) -> int:
+        """The code's number in ``Codes``."""
+        return list(self.codes).index(code) + 1
+
+    def first_of(self, tests: Iterable[tuple[Mask | pl.Series, str]], length: int) -> Codes:
+        """The first test that hits gives each cell its code; 0 where none does."""
+        codes = np.zeros(length, dtype=np.uint8)
+        for mask, code in reversed(list(tests)):
+            codes[mask.fill_null(False).to_numpy() if isinstance(mask, pl.Series) else mask] = self.number(code)
+        return codes
+
+    def _clean_suspects(self, raw: pl.Series, missing: frozenset[str], context: CellContext) -> CleanedColumn:
+        if not self.distinct or len(raw) < DISTINCT_FROM:
+            return self._treated(raw, missing, context)
+        spellings = raw.unique()
+        if len(spellings) * 2 > len(raw):
+            return self._treated(raw, missing, context)
+        column = self._treated(spellings, missing, context)
+        table = pl.DataFrame({"raw": spellings, "value": column.value, "text": column.text, "status": column.status, "rule": column.rule})
+        found = raw.alias("raw").to_frame().join(table, on="raw", how="left", maintain_order="left")
+        return CleanedColumn(found["value"], found["text"], found["status"], found["rule"])
+
+    def _treated(self, raw: pl.Series, missing: frozenset[str], context: CellContext) -> CleanedColumn:
+        text, rule = apply_repairs(raw, self.repairs)
+        text, rule = _without_missing(text, rule, missing)
+        conversions = self.conversions(context)
+        if conversions:
+            text, rule = apply_repairs(text, conversions, rule)
+            text, rule = _without_missing(text, rule, missing)  # a label may mean a code that is declared missing
+        value, codes = self.judge(text, context)
+        return CleanedColumn(value, text, self._status(codes, text), rule)
+
+    def _status(self, codes: Codes, text: pl.Series) -> pl.Series:
+        status = pl.Series(codes).cat.to(self.status_dtype)
+        if not text.null_count():
+            return status
+        return pl.select(pl.when(text.is_not_null()).then(status)).to_series()
+
+    def _missing_spellings(self, context: CellContext) -> frozenset[str]:
+        """The declared spellings in the forms in which they meet a cell: as written, in other case, and repaired."""
+        declared = context.missing
+        if not declared:
+            return frozenset()
+        written = {form for text in declared for form in (text, text.lower(), text.upper(), text.capitalize())}
+        return frozenset(written | set(apply_repairs(pl.Series(sorted(written), dtype=pl.String), self.repairs)[0].to_list()))
+
+    def _looks_fine_but_missing(self, raw: pl.Series, missing: frozenset[str], context: CellContext) -> Mask:
+        """Cells that spell "no value" in a form the first look would let pass, such as 0 or 999 in a number."""
+        spellings = pl.Series(sorted(missing | {""}), dtype=pl.String)
+        unsuspected = spellings.filter(pl.Series(~self.first_look(spellings, context).suspects))
+        if unsuspected.is_empty():
+            return np.zeros(len(raw), dtype=np.bool_)
+        return mask_of(raw.is_in(unsuspected.implode()))
+
+
+def mask_of(flags: pl.Series) -> Mask:
+    """A Boolean series as numpy; null is False."""
+    return flags.fill_null(False).to_numpy()
+
+
+def contains(text: pl.Series, pattern: str) -> Mask:
+    """Cells in which the (Rust) regular expression occurs; null is False."""
+    return mask_of(text.str.contains(pattern))
+
+
+def not_matching(raw: pl.Series, pattern: str) -> Mask:
+    """Present cells in which the (Rust) regular expression does not occur."""
+    return mask_of(~raw.str.contains(pattern))
+
+
+def _placed(column: pl.Series, index: npt.NDArray[np.intp], part: pl.Series) -> pl.Series:
+    """``column`` with the cells at ``index`` replaced by ``part``, for any type."""
+    order = np.arange(len(column))
+    order[index] = len(column) + np.arange(len(index))
+    return pl.concat([column, part.alias(column.name)]).gather(order)
+
+
+def _without_missing(text: pl.Series, rule: pl.Series, missing: frozenset[str]) -> tuple[pl.Series, pl.Series]:
+    blank = mask_of(text.str.len_bytes() == 0)
+    spelled = mask_of(text.is_in(list(missing))) & ~blank if missing else np.zeros(len(text), dtype=np.bool_)
+    for mask, note in ((blank, MISSING_BLANK.id), (spelled, MISSING_SPELLING.id)):
+        if mask.any():
+            flags = pl.Series(mask)
+            rule = noted(rule, flags, note)
+            text = pl.select(pl.when(~flags).then(text)).to_series()
+    return text, rule

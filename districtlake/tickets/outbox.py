@@ -1,0 +1,257 @@
+"""Packages for the agencies: one Excel file per agency with the open tickets that no package has carried yet.
+
+File and database cannot change in one step, so the order makes every crash harmless: the file is written under a temporary
+name, given its final name, and only then recorded. Its name follows from the tickets, so doing it again replaces it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import polars as pl
+from sqlalchemy import ColumnElement, select
+
+from districtlake.catalog.models import DIMENSION_TITLES, Catalog
+from districtlake.clock import Clock, local_date
+from districtlake.errors import ConcurrentChange, DistrictLakeError
+from districtlake.policy.pack import PolicyPack
+from districtlake.store.engine import Store
+from districtlake.store.tables import Package, Ticket, TicketEvent
+from districtlake.tickets.workbook import ROWS_PER_SHEET, SEVERITY_TITLES, Contents, due_text, write_package
+
+LOCK = "outbox"
+ATTEMPTS = 5
+NO_KEY = "（无法识别）"
+UNFINISHED = ".writing-"
+
+
+class OutboxError(DistrictLakeError):
+    """A package cannot be written; its tickets stay unpackaged and are taken next time."""
+
+    code = "outbox.unwritable"
+    retryable = True
+
+
+def write_packages(
+    store: Store,
+    lake_problems: Callable[[str], pl.DataFrame],
+    catalog: Catalog,
+    outbox: Path,
+    clock: Clock,
+    *,
+    policy: PolicyPack,
+    actor: str = "system",
+    rows_per_sheet: int = ROWS_PER_SHEET,
+) -> list[Package]:
+    """Write and record a package for every agency that has open, unpackaged tickets.
+
+    Args:
+        lake_problems: resource id -> its problem register (``quality.problems.REGISTER``).
+        outbox: files become ``<outbox>/<agency>/问题数据_<agency's name>_<YYYYMMDD>_<first ticket>.xlsx``; the day is that of the
+            first ticket's dispatch.
+
+    Raises:
+        DistrictLakeError: of the first agency that failed, after all the others were served.
+    """
+    with store.session(read_only=True) as session:
+        agencies = session.scalars(select(Ticket.agency).where(*_waiting()).distinct().order_by(Ticket.agency)).all()
+    packages: list[Package] = []
+    failures: list[DistrictLakeError] = []
+    for agency in agencies:
+        try:
+            package = _package_agency(store, lake_problems, catalog, outbox, clock, policy, actor, agency, rows_per_sheet)
+        except DistrictLakeError as error:
+            failures.append(error)
+            continue
+        if package is not None:
+            packages.append(package)
+    if failures:
+        raise failures[0]
+    return packages
+
+
+def _waiting() -> tuple[ColumnElement[bool], ...]:
+    return Ticket.package.is_(None), Ticket.state == "open"
+
+
+def _package_agency(
+    store: Store,
+    lake_problems: Callable[[str], pl.DataFrame],
+    catalog: Catalog,
+    outbox: Path,
+    clock: Clock,
+    policy: PolicyPack,
+    actor: str,
+    agency: str,
+    rows_per_sheet: int,
+) -> Package | None:
+    for _ in range(ATTEMPTS):
+        waiting = select(Ticket).where(*_waiting(), Ticket.agency == agency).order_by(Ticket.number)
+        with store.session(read_only=True) as session:
+            tickets = session.scalars(waiting).all()
+        if not tickets:
+            return None  # another process was faster
+        entry = catalog.agencies.get(agency)
+        name = entry.name if entry is not None else agency
+        details = _details(tickets, lake_problems, catalog)
+        titles = {ticket.resource: _resource_title(ticket.resource, catalog) for ticket in tickets}
+        contents = Contents(name, tickets, titles, details.iter_rows(), details.height, clock.now())
+        file = Path(agency) / f"问题数据_{_for_file(name)}_{local_date(tickets[0].received_at):%Y%m%d}_{tickets[0].number}.xlsx"
+        temporary = _written(contents, policy, outbox / file, rows_per_sheet)
+        try:
+            with store.session() as session:
+                store.exclusive(session, LOCK)
+                now = session.scalars(waiting.with_for_update()).all()
+                if [(ticket.id, ticket.version) for ticket in now] != [(ticket.id, ticket.version) for ticket in tickets]:
+                    continue  # packaged, closed or joined by others meanwhile: look again
+                package = Package(
+                    id=hashlib.blake2b("\x1f".join([agency, *(ticket.id for ticket in now)]).encode(), digest_size=16).hexdigest(),
+                    agency=agency,
+                    file=file.as_posix(),
+                    sha256=_sha256(temporary),
+                    tickets=len(now),
+                    rows=details.height,
+                    created_at=contents.made_at,
+                )
+                session.add(package)
+                session.flush()
+                for ticket in now:
+                    ticket.package = package.id
+                    data = {"package": package.id, "file": package.file}
+                    session.add(TicketEvent(ticket_id=ticket.id, at=contents.made_at, event="packaged", actor=actor, data=data))
+                session.flush()  # whatever the database refuses, it refuses before the file gets its name
+                _publish(temporary, outbox / file)
+            return package
+        finally:
+            temporary.unlink(missing_ok=True)
+    raise ConcurrentChange(
+        f"The tickets of {agency} changed {ATTEMPTS} times while their package was written.", hint="Run it again.", code="outbox.conflict"
+    )
+
+
+def _details(tickets: Sequence[Ticket], lake_problems: Callable[[str], pl.DataFrame], catalog: Catalog) -> pl.DataFrame:
+    """The open problems of the tickets as the sheet shows them, in the order of ticket, file, sheet, row."""
+    frames = []
+    for resource in sorted({ticket.resource for ticket in tickets}):
+        of_resource = [ticket for ticket in tickets if ticket.resource == resource]
+        heads = pl.DataFrame(
+            {
+                "first_delivery": [ticket.delivery_id for ticket in of_resource],
+                "rule": [ticket.rule_id for ticket in of_resource],
+                "number": [ticket.number for ticket in of_resource],
+                "due": [due_text(ticket) for ticket in of_resource],
+            }
+        )
+        found = lake_problems(resource).filter(pl.col("state") == "open").join(heads, on=["first_delivery", "rule"], how="inner")
+        item_titles = {name: _item_titles(name, resource, catalog) for name in found["item"].unique().drop_nulls()}
+        frames.append(
+            found.select(
+                "number",
+                pl.lit(_resource_title(resource, catalog)).alias("title"),
+                "file",
+                "sheet",
+                pl.col("row").cast(pl.Int64),
+                pl.col("item").replace(item_titles),
+                _key_text(resource, catalog),
+                "value",
+                "rule_title",
+                "reason",
+                pl.col("dimension").replace(DIMENSION_TITLES),
+                pl.col("severity").replace(SEVERITY_TITLES),
+                "due",
+                "problem_id",
+            )
+        )
+    return pl.concat(frames).sort("number", "file", "sheet", "row", "problem_id", nulls_last=True).drop("problem_id")
+
+
+def _key_text(resource: str, catalog: Catalog) -> pl.Expr:
+    """The register's text key for people: parts apart, fingerprints (no key, or an unreadable one) not shown."""
+    entry = catalog.resources.get(resource)
+    if entry is not None and not entry.key:
+        return pl.lit("").alias("key")
+    parts = (  # "|" joins the parts and is doubled within one
+        pl.col("key")
+        .str.replace_all("||", "\x00", literal=True)
+        .str.replace_all("|", " / ", literal=True)
+        .str.replace_all("\x00", "|", literal=True)
+    )
+    return (
+        pl.when(pl.col("key").str.starts_with("row:"))
+        .then(pl.lit(NO_KEY))
+        .otherwise(parts.str.replace_all("∅", "（空）", literal=True))
+        .alias("key")
+    )
+
+
+def _resource_title(resource: str, catalog: Catalog) -> str:
+    entry = catalog.resources.get(resource)
+    return entry.title if entry is not None else resource
+
+
+def _item_titles(names: str, resource: str, catalog: Catalog) -> str:
+    """``lease_start+lease_end`` as the titles the agency knows."""
+    entry = catalog.resources.get(resource)
+    titles = {item.name: item.title for item in entry.items} if entry is not None else {}
+    return "、".join(titles.get(name, name) for name in names.split("+"))
+
+
+def _for_file(name: str) -> str:
+    """A name that every file system takes; 60 Han characters stay below 255 bytes."""
+    return re.sub(r'[\\/:*?"<>|\x00-\x1f]', "_", name).strip(" .")[:60] or "_"
+
+
+def _written(contents: Contents, policy: PolicyPack, target: Path, rows_per_sheet: int) -> Path:
+    """The workbook under a temporary name beside its final one, on the disk. Only its owner may read it: it can hold personal data."""
+    temporary: Path | None = None
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(target.parent)
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=UNFINISHED, suffix=".xlsx")
+        temporary = Path(name)
+        with os.fdopen(handle, "w+b") as file:
+            write_package(contents, policy, file, rows_per_sheet=rows_per_sheet)
+            file.flush()
+            os.fsync(file.fileno())
+        return temporary
+    except OSError as error:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+        raise OutboxError(
+            f"The package {target.parent.name}/{target.name} cannot be written ({error.strerror}).",
+            hint="Check free space and permissions of the outbox folder; the tickets are taken again by the next run.",
+        ) from error
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what a killed process left half-written; an hour is longer than any package takes."""
+    for path in folder.glob(f"{UNFINISHED}*"):
+        with suppress(FileNotFoundError):  # another process sweeps too
+            if time.time() - path.stat().st_mtime > 3600:
+                path.unlink()
+
+
+def _publish(temporary: Path, target: Path) -> None:
+    try:
+        os.replace(temporary, target)
+        folder = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise OutboxError(
+            f"The package {target.name} cannot be put in place ({error.strerror}).", hint="Check the outbox folder."
+        ) from error
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,185 @@
+"""Tickets as people ask for them: whose, about what, due when. Everything is decided in one SQL statement, so it stays fast."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import date, datetime
+from typing import Any, Literal, cast
+
+from sqlalchemy import ColumnElement, case, func, literal, or_, select
+
+from districtlake.clock import Clock, local_date
+from districtlake.errors import NotFound
+from districtlake.policy.calendar import WorkingCalendar
+from districtlake.store.engine import Store
+from districtlake.store.tables import Ticket, TicketEvent
+from districtlake.tickets.deadlines import recompute_provisional
+
+__all__ = ["DueState", "Event", "TicketView", "count_tickets", "find_ticket", "list_tickets", "recompute_provisional", "ticket_events"]
+
+DueState = Literal["due", "near", "overdue", "in_time", "late"]
+"""Open: due, near (at most one working day left), overdue. Closed: in_time or late."""
+Order = Literal["due", "number", "newest"]
+Grouping = Literal["agency", "resource", "dimension", "severity", "kind", "state", "due_state", "rule_id"]
+
+
+@dataclass(frozen=True)
+class TicketView:
+    """A ticket as it stood when asked for, and how its deadline stands. Instants are UTC, ``due_date`` is a Shanghai day."""
+
+    id: str
+    number: str
+    agency: str
+    resource: str
+    delivery_id: str
+    rule_id: str
+    rule_title: str
+    dimension: str
+    severity: str
+    on_failure: str
+    kind: str
+    state: str
+    problems: int
+    open_problems: int
+    sample_rows: list[int]
+    opened_at: datetime
+    received_at: datetime
+    due_date: date
+    due_at: datetime
+    provisional: bool
+    terms: dict[str, Any]
+    policy_id: str
+    policy_version: str
+    closed_at: datetime | None
+    closing: str | None
+    package: str | None
+    due_state: DueState
+
+
+_STORED = tuple(field.name for field in fields(TicketView) if field.name != "due_state")
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that happened to a ticket."""
+
+    at: datetime
+    event: str
+    actor: str
+    data: dict[str, Any]
+
+
+def due_state(clock: Clock, calendar: WorkingCalendar) -> ColumnElement[str]:
+    """SQL for the due state of a ticket. Near: due today or on the next working day."""
+    now = clock.now()
+    near = calendar.next_working_day(local_date(now))
+    return case(
+        (Ticket.state == "closed", case((Ticket.closed_at < Ticket.due_at, literal("in_time")), else_=literal("late"))),
+        (Ticket.due_at <= now, literal("overdue")),
+        (Ticket.due_date <= near, literal("near")),
+        else_=literal("due"),
+    )
+
+
+def list_tickets(
+    store: Store,
+    *,
+    clock: Clock,
+    calendar: WorkingCalendar,
+    agency: str | None = None,
+    resource: str | None = None,
+    delivery: str | None = None,
+    rule: str | None = None,
+    dimension: str | None = None,
+    severity: str | None = None,
+    kind: str | None = None,
+    state: str | None = "open",
+    due: DueState | None = None,
+    packaged: bool | None = None,
+    order: Order = "due",
+    limit: int | None = None,
+    offset: int = 0,
+) -> list[TicketView]:
+    """Tickets that match every filter given (``state=None``: open and closed), the most pressing first."""
+    standing = due_state(clock, calendar)
+    query = select(Ticket, standing)
+    wanted = {
+        Ticket.agency: agency, Ticket.resource: resource, Ticket.delivery_id: delivery, Ticket.rule_id: rule, Ticket.dimension: dimension,
+        Ticket.severity: severity, Ticket.kind: kind, Ticket.state: state, standing: due,
+    }  # fmt: skip
+    query = query.where(*(column == value for column, value in wanted.items() if value is not None))
+    if packaged is not None:
+        query = query.where(Ticket.package.is_not(None) if packaged else Ticket.package.is_(None))
+    query = query.order_by(*_ORDERS[order]).offset(offset)
+    if limit is not None:
+        query = query.limit(limit)
+    with store.session(read_only=True) as session:
+        return [_view(ticket, state) for ticket, state in session.execute(query)]
+
+
+_ORDERS: dict[str, tuple[Any, ...]] = {
+    "due": (Ticket.state.desc(), Ticket.due_at, Ticket.number),  # "open" before "closed"
+    "number": (Ticket.number,),
+    "newest": (Ticket.opened_at.desc(), Ticket.number.desc()),
+}
+
+
+def find_ticket(store: Store, number: str, *, clock: Clock, calendar: WorkingCalendar) -> TicketView:
+    """The ticket of this number (or id).
+
+    Raises:
+        NotFound: there is none.
+    """
+    query = select(Ticket, due_state(clock, calendar)).where(or_(Ticket.number == number.strip().upper(), Ticket.id == number.strip()))
+    with store.session(read_only=True) as session:
+        found = session.execute(query).first()
+    if found is None:
+        raise NotFound(f"No ticket has the number {number}.", hint="List them: districtlake tickets list.", code="ticket.not_found")
+    return _view(found[0], found[1])
+
+
+def ticket_events(store: Store, ticket: str) -> list[Event]:
+    """What happened to the ticket of this id, first things first."""
+    query = select(TicketEvent).where(TicketEvent.ticket_id == ticket).order_by(TicketEvent.id)
+    with store.session(read_only=True) as session:
+        return [Event(row.at, row.event, row.actor, row.data) for row in session.scalars(query)]
+
+
+def count_tickets(
+    store: Store,
+    by: Sequence[Grouping],
+    *,
+    clock: Clock,
+    calendar: WorkingCalendar,
+    state: str | None = "open",
+    agency: str | None = None,
+) -> list[dict[str, Any]]:
+    """Numbers of tickets and of their open problems, grouped.
+
+    Args:
+        by: columns to group by, e.g. ("agency", "due_state"); empty for the total.
+
+    Returns:
+        One dict per group that has tickets: the grouping columns, ``tickets``, ``problems``, ``open_problems``; sorted by the grouping.
+    """
+    columns: list[ColumnElement[Any]] = [
+        due_state(clock, calendar).label("due_state") if name == "due_state" else getattr(Ticket, name).label(name) for name in by
+    ]
+    inner = select(*columns, Ticket.problems.label("problems"), Ticket.open_problems.label("open_problems"))
+    if state is not None:
+        inner = inner.where(Ticket.state == state)
+    if agency is not None:
+        inner = inner.where(Ticket.agency == agency)
+    rows = inner.subquery()
+    groups = [rows.c[name] for name in by]
+    totals = [func.coalesce(func.sum(rows.c[name]), 0).label(name) for name in ("problems", "open_problems")]
+    query = select(*groups, func.count(rows.c.problems).label("tickets"), *totals).group_by(*groups).order_by(*groups)
+    with store.session(read_only=True) as session:
+        found = [dict(row) for row in session.execute(query).mappings()]
+    # PostgreSQL sums to a decimal
+    return [{**row, "problems": int(row["problems"]), "open_problems": int(row["open_problems"])} for row in found]
+
+
+def _view(ticket: Ticket, state: str) -> TicketView:
+    return TicketView(**{name: getattr(ticket, name) for name in _STORED}, due_state=cast(DueState, state))

@@ -1,0 +1,256 @@
+"""How a package looks: 说明, 工单, 问题明细. Written for a clerk who never saw one: what is wrong, where, why, by when, how to answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import IO
+
+from openpyxl import Workbook
+from openpyxl.cell import Cell
+from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
+from openpyxl.utils import get_column_letter
+from openpyxl.worksheet.datavalidation import DataValidation
+from openpyxl.worksheet.worksheet import Worksheet
+
+from districtlake.catalog.models import DIMENSION_TITLES
+from districtlake.clock import SHANGHAI
+from districtlake.policy.pack import PolicyPack
+from districtlake.store.tables import Ticket
+from districtlake.tickets.sheet_rows import lines_of, neutralised, row_height, write_workbook
+
+ROWS_PER_SHEET = 500_000
+"""Excel takes 1,048,576, but a sheet of half of it is what office machines still open."""
+
+SEVERITY_TITLES = {"critical": "严重", "warning": "警告", "info": "提示"}
+KIND_TITLES = {"problem": "问题", "lead": "线索", "notice": "告知"}
+
+TICKET_COLUMNS: tuple[tuple[str, float], ...] = (
+    ("工单号", 15), ("类别", 7), ("资源", 24), ("规则", 46),
+    ("维度", 9), ("严重程度", 9), ("问题数", 9), ("涉及行（示例）", 44), ("处理期限", 19),
+)  # fmt: skip
+DETAIL_COLUMNS: tuple[tuple[str, float], ...] = (
+    ("工单号", 15), ("资源", 22), ("文件", 26), ("工作表", 12), ("行号", 8), ("数据项", 18), ("主键", 30), ("当前值", 28),
+    ("规则", 34), ("原因", 34),
+    ("维度", 9), ("严重程度", 9), ("处理期限", 19), ("处理方式", 12), ("处理说明", 30),
+)  # fmt: skip
+GUIDE_WIDTH = 96.0
+ANSWER_COLUMNS = ("处理方式", "处理说明")
+CENTRED = {"工单号", "类别", "维度", "严重程度", "行号", "问题数", "处理期限", "处理方式"}
+
+FONT = "微软雅黑"
+_LINE = Side(style="thin", color="D0D7DE")
+_GRID = Border(left=_LINE, right=_LINE, top=_LINE, bottom=_LINE)
+_HEAD = PatternFill("solid", fgColor="1F4E79")
+_ANSWER_HEAD = PatternFill("solid", fgColor="C55A11")
+_ANSWER = PatternFill("solid", fgColor="FFF8E5")
+_LABEL = PatternFill("solid", fgColor="EAF1F8")
+
+Row = Sequence[str | int | None]
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What goes into one package.
+
+    Attributes:
+        tickets: in order of their numbers.
+        resource_titles: resource id -> Chinese title.
+        details: rows as ``DETAIL_COLUMNS`` without the two answers.
+        row_count: how many ``details`` yields.
+    """
+
+    agency_name: str
+    tickets: Sequence[Ticket]
+    resource_titles: dict[str, str]
+    details: Iterable[Row]
+    row_count: int
+    made_at: datetime
+
+
+def due_text(ticket: Ticket) -> str:
+    return f"{ticket.due_date.isoformat()}（暂定）" if ticket.provisional else ticket.due_date.isoformat()
+
+
+def write_package(contents: Contents, policy: PolicyPack, target: IO[bytes], *, rows_per_sheet: int = ROWS_PER_SHEET) -> None:
+    """The workbook of one agency, written to an open binary file."""
+    book = Workbook()
+    book.properties.creator = book.properties.lastModifiedBy = "DistrictLake"
+    book.properties.created = book.properties.modified = contents.made_at.replace(tzinfo=None)
+    guide = book.active
+    assert isinstance(guide, Worksheet)
+    guide.title = "说明"
+    _guide(guide, contents, policy)
+    _table(book.create_sheet("工单"), TICKET_COLUMNS, len(contents.tickets))
+    pages = max(1, -(-contents.row_count // rows_per_sheet))
+    titles = ["问题明细" if page == 1 else f"问题明细({page})" for page in range(1, pages + 1)]
+    for page, title in enumerate(titles):
+        rows = min(rows_per_sheet, contents.row_count - page * rows_per_sheet)
+        sheet = book.create_sheet(title)
+        _table(sheet, DETAIL_COLUMNS, rows)
+        _answers(sheet, policy, rows)
+    rest = iter(contents.details)
+    bodies: dict[str, Iterable[Row]] = {"工单": map(_ticket_row, contents.tickets, [contents.resource_titles] * len(contents.tickets))}
+    for page, title in enumerate(titles):
+        bodies[title] = _page(rest, min(rows_per_sheet, contents.row_count - page * rows_per_sheet))
+    write_workbook(book, bodies, target)
+
+
+def _page(rows: Iterable[Row], count: int) -> Iterable[Row]:
+    for _, row in zip(range(count), rows, strict=False):
+        yield (*row, None, None)
+
+
+def _ticket_row(ticket: Ticket, titles: dict[str, str]) -> Row:
+    rows = "、".join(str(number) for number in ticket.sample_rows)
+    more = " 等" if ticket.open_problems > len(ticket.sample_rows) and rows else ""
+    return (
+        ticket.number, KIND_TITLES[ticket.kind], titles.get(ticket.resource, ticket.resource), ticket.rule_title,
+        DIMENSION_TITLES.get(ticket.dimension, ticket.dimension), SEVERITY_TITLES.get(ticket.severity, ticket.severity),
+        ticket.open_problems, f"{rows}{more}" if rows else "整个文件", due_text(ticket),
+    )  # fmt: skip
+
+
+def _table(sheet: Worksheet, columns: Sequence[tuple[str, float]], rows: int) -> None:
+    """Header, widths, print set-up, and the specimen row."""
+    for number, (title, width) in enumerate(columns, start=1):
+        sheet.column_dimensions[get_column_letter(number)].width = width
+        answer = title in ANSWER_COLUMNS
+        head = sheet.cell(1, number, title)
+        head.font = Font(name=FONT, size=10, bold=True, color="FFFFFF")
+        head.fill = _ANSWER_HEAD if answer else _HEAD
+        head.alignment = Alignment(horizontal="center", vertical="center", wrap_text=True)
+        head.border = _GRID
+        cell = sheet.cell(2, number)
+        cell.font = Font(name=FONT, size=10)
+        cell.alignment = Alignment(horizontal="center" if title in CENTRED else "left", vertical="center", wrap_text=True)
+        cell.border = _GRID
+        cell.number_format = "0" if title in ("行号", "问题数") else "@"
+        if answer:
+            cell.fill = _ANSWER
+    last = get_column_letter(len(columns))
+    sheet.row_dimensions[1].height = 26
+    sheet.freeze_panes = "B2"
+    sheet.auto_filter.ref = f"A1:{last}{max(rows, 0) + 1}"
+    sheet.sheet_view.showGridLines = False
+    sheet.print_title_rows = "1:1"
+    _printable(sheet, landscape=True)
+
+
+def _printable(sheet: Worksheet, *, landscape: bool) -> None:
+    sheet.page_setup.orientation = "landscape" if landscape else "portrait"
+    sheet.page_setup.paperSize = sheet.PAPERSIZE_A4
+    sheet.page_setup.fitToWidth, sheet.page_setup.fitToHeight = 1, 0
+    sheet.sheet_properties.pageSetUpPr.fitToPage = True
+    sheet.page_margins.left = sheet.page_margins.right = 0.4
+    sheet.oddFooter.center.text = "第 &P 页，共 &N 页"
+
+
+def _answers(sheet: Worksheet, policy: PolicyPack, rows: int) -> None:
+    """The drop-down of the dispositions."""
+    choices = list(policy.dispositions.values.values())
+    dropdown = DataValidation(type="list", formula1='"' + ",".join(choices) + '"', allow_blank=True, showErrorMessage=True)
+    dropdown.errorTitle, dropdown.error = "处理方式", f"请从下拉列表中选择：{'、'.join(choices)}"
+    dropdown.promptTitle, dropdown.prompt, dropdown.showInputMessage = "处理方式", "请选择", True
+    column = get_column_letter([title for title, _ in DETAIL_COLUMNS].index("处理方式") + 1)
+    dropdown.add(f"{column}2:{column}{max(rows, 1) + 1}")
+    sheet.add_data_validation(dropdown)
+
+
+def _guide(sheet: Worksheet, contents: Contents, policy: PolicyPack) -> None:
+    sheet.sheet_view.showGridLines = False
+    sheet.column_dimensions["A"].width, sheet.column_dimensions["B"].width = 16, GUIDE_WIDTH
+    title = _put(sheet, 1, 1, f"问题数据反馈单　{contents.agency_name}")
+    title.font = Font(name=FONT, size=18, bold=True, color="1F4E79")
+    sheet.merge_cells("A1:B1")
+    sheet.row_dimensions[1].height = 40
+    line = 2
+    for label, text in _facts(contents, policy):
+        line += 1
+        _pair(sheet, line, label, text)
+    line += 2
+    _heading(sheet, line, "如何答复")
+    for number, text in enumerate(_steps(policy), start=1):
+        line += 1
+        _pair(sheet, line, f"第{'一二三四五六七八九'[number - 1]}步", text)
+    line += 2
+    _heading(sheet, line, "须知")
+    for label, text in _notes(contents, policy):
+        line += 1
+        _pair(sheet, line, label, text)
+    _printable(sheet, landscape=False)
+
+
+def _facts(contents: Contents, policy: PolicyPack) -> list[tuple[str, str]]:
+    tickets = contents.tickets
+    kinds = [f"{KIND_TITLES[kind]} {n} 件" for kind in KIND_TITLES if (n := sum(ticket.kind == kind for ticket in tickets))]
+    days = sorted({ticket.due_date for ticket in tickets})
+    due = _day(days[0]) if len(days) == 1 else f"{_day(days[0])}（最早）至 {_day(days[-1])}（最晚），逐件见“工单”表"
+    limit = policy.deadlines.problem_handling
+    facts = [
+        ("接收单位", contents.agency_name),
+        ("制发日期", _day(contents.made_at.astimezone(SHANGHAI).date())),
+        ("工单", f"共 {len(tickets)} 件（{'，'.join(kinds)}），{tickets[0].number} 至 {tickets[-1].number}"),
+        ("问题", f"共 {contents.row_count} 处，逐处见“问题明细”表"),
+        ("处理期限", f"{due}　24时前（自收到反馈之日起 {limit.title}，收到当日不计入）"),
+    ]
+    if any(ticket.provisional for ticket in tickets):
+        facts.append(
+            ("期限说明", "标注“（暂定）”的期限跨入尚未公布放假安排的年度，暂按周一至周五为工作日推算，安排公布后重新计算并另行告知。")
+        )
+    facts.append(("流程依据", f"{policy.note}　{policy.document.number} {limit.article}"))
+    return facts
+
+
+def _steps(policy: PolicyPack) -> list[str]:
+    choices = "、".join(policy.dispositions.values.values())
+    ceiling = policy.deadlines.problem_ceiling
+    return [
+        "打开“问题明细”表，按“文件”“工作表”“行号”在贵单位交付的文件中找到该行；“数据项”“当前值”是有疑问的单元格，“原因”说明为什么。",
+        f"在“处理方式”一栏从下拉列表选择：{choices}。{policy.dispositions.note}。",
+        "在“处理说明”一栏写明改正的情况、确认无误的依据，或与反馈方商定的办法和时间。",
+        "需要改正的，请在业务系统中修正源数据，并在处理期限前重新交付；新的交付经核验通过后，工单自动办结。不必修改本文件中的“当前值”。",
+        f"确因特殊原因不能按期完成的，请在期限前向区大数据主管机构申请延期；延期最长至自收到之日起合计 {ceiling.title}（{ceiling.article}）。",
+    ]
+
+
+def _notes(contents: Contents, policy: PolicyPack) -> list[tuple[str, str]]:
+    notes = [
+        (
+            "严重程度",
+            "严重：该行或该文件未入仓或可能被误用，应当改正；警告：数值可疑，请核实；提示：比对发现的线索，不作为错误结论，请核实。",
+        ),
+        ("当前值", "按交付原文列出；以 = + - @ 等符号开头的，前面加了一个单引号，以免被表格软件当作公式执行。"),
+        ("信息保护", "本文件可能含有个人信息，只供处理所列问题使用，不得转给第三方，用毕按本单位规定保管或销毁。"),
+    ]
+    if any(ticket.kind == "lead" for ticket in contents.tickets):
+        notes.insert(1, ("线索", "“线索”由不同单位的数据比对得出，可能因各方数据的时点不同而出现，请核实后选择处理方式。"))
+    return notes
+
+
+def _day(day: date) -> str:
+    return f"{day.year}年{day.month}月{day.day}日"
+
+
+def _put(sheet: Worksheet, row: int, column: int, text: str) -> Cell:
+    cell = sheet.cell(row, column)
+    assert isinstance(cell, Cell)
+    cell.value = neutralised(text)
+    cell.data_type = "s"
+    return cell
+
+
+def _pair(sheet: Worksheet, row: int, label: str, text: str) -> None:
+    head, body = _put(sheet, row, 1, label), _put(sheet, row, 2, text)
+    head.font, body.font = Font(name=FONT, size=10, bold=True), Font(name=FONT, size=10)
+    head.fill, head.border, body.border = _LABEL, _GRID, _GRID
+    head.alignment = Alignment(horizontal="center", vertical="center")
+    body.alignment = Alignment(horizontal="left", vertical="center", wrap_text=True, indent=1)
+    sheet.row_dimensions[row].height = row_height(lines_of(text, GUIDE_WIDTH)) + 6
+
+
+def _heading(sheet: Worksheet, row: int, text: str) -> None:
+    cell = _put(sheet, row, 1, text)
+    cell.font = Font(name=FONT, size=12, bold=True, color="1F4E79")
+    sheet.row_dimensions[row].height = 24

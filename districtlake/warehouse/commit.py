@@ -1,0 +1,159 @@
+"""Writing Delta: every commit is made against the version it was computed from and says which operation made it.
+
+An operation writes its tables in ``tables.COMMIT_ORDER``; the warehouse table is written last and is the commit point.
+After a crash, tables before that point are restored to their base versions and the operation is computed anew (ADR 0004).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake.exceptions import CommitFailedError
+
+from districtlake.errors import ConcurrentChange
+from districtlake.warehouse.changes import OPERATION
+from districtlake.warehouse.tables import COMMIT_ORDER, address
+
+
+def versions(lake: Path, resource: str) -> dict[str, int]:
+    """The present version of each of the resource's tables."""
+    return {layer: DeltaTable(str(address(lake, layer, resource))).version() for layer in COMMIT_ORDER}
+
+
+def read(lake: Path, layer: str, resource: str, version: int | None = None, columns: Sequence[str] | None = None) -> pl.DataFrame:
+    """A table as a frame, at a version or as it stands."""
+    scan = pl.scan_delta(str(address(lake, layer, resource)), version=version)
+    return (scan.select(list(columns)) if columns else scan).collect()
+
+
+class Commits:
+    """The commits of one operation on one resource.
+
+    Args:
+        base: version of each table before the operation.
+        operation: the operation's number, written into every commit's metadata.
+        on_commit: called with the layer after each commit; tests kill the process there.
+    """
+
+    def __init__(self, lake: Path, resource: str, base: Mapping[str, int], operation: int, on_commit: Any = None):
+        self.lake, self.resource, self.base, self.operation = lake, resource, dict(base), operation
+        self._on_commit = on_commit or (lambda layer: None)
+
+    def _table(self, layer: str) -> DeltaTable:
+        return DeltaTable(str(address(self.lake, layer, self.resource)), version=self.base[layer])
+
+    def _properties(self) -> CommitProperties:
+        return CommitProperties(custom_metadata={"districtlake_operation": str(self.operation)}, max_commit_retries=0)
+
+    def append(self, layer: str, frame: pl.DataFrame, replace_deliveries: Sequence[str] = (), column: str = "_delivery") -> None:
+        """Append rows, first removing those of ``replace_deliveries`` (an earlier attempt) in the same commit."""
+        if frame.height == 0 and not replace_deliveries:
+            return
+        table = self._table(layer)
+        if replace_deliveries and table.count() > 0:
+            kept = pl.scan_delta(table).filter(~pl.col(column).is_in(list(replace_deliveries))).collect()
+            self._write(layer, table, pl.concat([kept, frame.select(kept.columns).cast(pl.Schema(kept.schema))]), "overwrite")
+        elif frame.height:
+            self._write(layer, table, frame, "append")
+
+    def overwrite(self, layer: str, frame: pl.DataFrame) -> None:
+        """Replace the whole table (registers of present state: problems, quarantine). Nothing is written when nothing changed."""
+        table = self._table(layer)
+        before = pl.scan_delta(table).collect()
+        order = [name for name, dtype in frame.schema.items() if not isinstance(dtype, pl.List)]
+        if before.height == frame.height and before.select(frame.columns).sort(order).equals(frame.sort(order)):
+            return
+        self._write(layer, table, frame, "overwrite")
+
+    def _write(self, layer: str, table: DeltaTable, frame: pl.DataFrame, mode: Any) -> None:
+        try:
+            write_deltalake(table, frame.to_arrow(), mode=mode, commit_properties=self._properties())
+        except CommitFailedError as error:
+            raise _conflict(layer, self.resource) from error
+        self._on_commit(layer)
+
+    def merge(self, source: pl.DataFrame, key: Sequence[str]) -> None:
+        """Merge a change set (with ``_op``) into the warehouse table.
+
+        The predicate carries a literal range of every key column, so that only the files that can hold those keys are read.
+        """
+        layer = "warehouse"
+        if source.height == 0:
+            return
+        columns = [name for name in source.columns if name != OPERATION]
+        if source[OPERATION].eq("I").all():
+            self._write(layer, self._table(layer), source.drop(OPERATION).sort(list(key)), "append")
+            return
+        parts = [f"t.{_quote(name)} = s.{_quote(name)}" for name in key]
+        for name in key:
+            low, high = source[name].min(), source[name].max()
+            parts += [f"t.{_quote(name)} >= {_literal(low)}", f"t.{_quote(name)} <= {_literal(high)}"]
+        everything = {_quote(name): f"s.{_quote(name)}" for name in columns}
+        try:
+            (
+                self._table(layer)
+                .merge(
+                    source.to_arrow(),
+                    " AND ".join(parts),
+                    source_alias="s",
+                    target_alias="t",
+                    commit_properties=self._properties(),
+                )
+                .when_matched_update(everything, predicate=f"s.{OPERATION} = 'U'")
+                .when_matched_update({_quote("_stale"): f"s.{_quote('_stale')}"}, predicate=f"s.{OPERATION} = 'S'")
+                .when_matched_delete(predicate=f"s.{OPERATION} = 'D'")
+                .when_not_matched_insert(everything, predicate=f"s.{OPERATION} = 'I'")
+                .execute()
+            )
+        except CommitFailedError as error:
+            raise _conflict(layer, self.resource) from error
+        self._on_commit(layer)
+
+
+def recover(lake: Path, resource: str, base: Mapping[str, int], operation: int) -> bool:
+    """Finish or undo an operation that a crash cut off.
+
+    Returns:
+        True when its commit point had been reached (all tables are written); otherwise every table is back at its base version.
+    """
+    warehouse = DeltaTable(str(address(lake, "warehouse", resource)))
+    if warehouse.version() > base["warehouse"]:
+        recent = warehouse.history(warehouse.version() - base["warehouse"])
+        if any(entry.get("districtlake_operation") == str(operation) for entry in recent):
+            return True
+    for layer in COMMIT_ORDER:
+        table = DeltaTable(str(address(lake, layer, resource)))
+        if table.version() > base[layer]:
+            table.restore(base[layer])
+    return False
+
+
+def _conflict(layer: str, resource: str) -> ConcurrentChange:
+    return ConcurrentChange(
+        f"The {layer} table of {resource} was changed by another writer while this delivery was being processed.",
+        hint="Nothing was overwritten. Run the nightly job again: the delivery is computed anew from the table as it stands.",
+    )
+
+
+def _quote(name: str) -> str:
+    return f'"{name}"'
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, str):
+        return "'" + value.replace("'", "''") + "'"
+    if isinstance(value, datetime):
+        return f"TIMESTAMP '{value.isoformat()}'"
+    if isinstance(value, date):
+        return f"DATE '{value.isoformat()}'"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float | Decimal):
+        return str(value)
+    raise TypeError(f"no literal for a key of type {type(value).__name__}")

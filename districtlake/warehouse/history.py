@@ -1,0 +1,60 @@
+"""Reading the warehouse as it was: current versions and ended ones together tell every moment."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import polars as pl
+from deltalake import DeltaTable
+
+from districtlake.catalog.models import Resource
+from districtlake.errors import NotFound
+from districtlake.warehouse.tables import address, key_columns, text_key
+
+
+def scan(lake: Path, layer: str, resource: str) -> pl.LazyFrame:
+    """A table, lazily.
+
+    Raises:
+        NotFound: the resource was never delivered.
+    """
+    path = str(address(lake, layer, resource))
+    if not DeltaTable.is_deltatable(path):
+        raise NotFound(f"{resource} has no {layer} table yet: it was never delivered.", hint="See: districtlake deliveries list.")
+    return pl.scan_delta(path)
+
+
+def versions(lake: Path, resource: Resource) -> pl.LazyFrame:
+    """Every version of every row: valid from, valid to (null: still), the delivery that brought it, and what ended it."""
+    ended = scan(lake, "history", resource.id)
+    current = scan(lake, "warehouse", resource.id).drop("_stale")
+    schema = ended.collect_schema()
+    missing = [pl.lit(None, dtype=schema[name]).alias(name) for name in ("_valid_to", "_ended_by", "_ending")]
+    return pl.concat([ended, current.with_columns(missing).select(schema.names())])
+
+
+def as_of(lake: Path, resource: Resource, moment: datetime) -> pl.LazyFrame:
+    """The table as it was valid at a moment (valid from ≤ moment < valid to)."""
+    valid = (pl.col("_valid_from") <= moment) & (pl.col("_valid_to").is_null() | (pl.col("_valid_to") > moment))
+    return versions(lake, resource).filter(valid).drop("_valid_to", "_ended_by", "_ending")
+
+
+def of_key(lake: Path, resource: Resource, key: str) -> pl.DataFrame:
+    """All versions of one row, oldest first. ``key``: its text key, parts joined by "|"."""
+    frame = versions(lake, resource).collect()
+    return frame.filter(text_key(frame, key_columns(resource)) == key).sort("_valid_from", "_valid_to", nulls_last=True)
+
+
+def changed_by(lake: Path, resource: Resource, delivery: str) -> dict[str, pl.DataFrame]:
+    """What a delivery did: rows ``inserted``, ``changed`` (before, with the items that differ), ``deleted``."""
+    every = versions(lake, resource).collect()
+    key = list(key_columns(resource))
+    brought = every.filter(pl.col("_delivery") == delivery)
+    ended = every.filter(pl.col("_ended_by") == delivery)
+    replaced = ended.filter(pl.col("_ending") == "replaced")
+    return {
+        "inserted": brought.join(replaced.select(key), on=key, how="anti"),
+        "changed": replaced.join(brought, on=key, how="inner", suffix="__after"),
+        "deleted": ended.filter(pl.col("_ending") == "deleted"),
+    }

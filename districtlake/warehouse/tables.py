@@ -1,0 +1,132 @@
+"""Addresses and schemas of the lake's tables. The asset key is the address: layer / agency / resource."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from deltalake import DeltaTable
+
+from districtlake.catalog.models import Catalog, Resource
+from districtlake.quality import problems, results
+
+LAYERS = ("raw", "cleansed", "changes", "quarantine", "results", "problems", "warehouse", "history")
+"""In the order in which one delivery writes them; ``warehouse`` is the commit point and comes last (ADR 0004)."""
+
+COMMIT_ORDER = ("raw", "cleansed", "changes", "quarantine", "results", "problems", "history", "warehouse")
+
+PROVENANCE = {"_delivery": pl.String, "_file": pl.String, "_sheet": pl.String, "_row": pl.Int64}
+INSTANT = pl.Datetime("us", "UTC")
+
+VERSION_COLUMNS = {
+    "_delivery": pl.String,  # the delivery that brought this version of the row
+    "_file": pl.String,
+    "_sheet": pl.String,
+    "_row": pl.Int64,
+    "_valid_from": INSTANT,
+}
+FINGERPRINT = "_fingerprint"
+
+
+CHANGE_LOG_COLUMNS: dict[str, Any] = {**PROVENANCE, "item": pl.String, "before": pl.String, "after": pl.String, "rule": pl.String}
+
+
+def address(lake: Path, layer: str, resource: str) -> Path:
+    """Folder of a table; ``resource`` is "agency.resource"."""
+    agency, name = resource.split(".", 1)
+    return lake / layer / agency / name
+
+
+def key_columns(resource: Resource) -> tuple[str, ...]:
+    """The columns that identify a row: the natural key, or the fingerprint where there is none."""
+    return resource.key or (FINGERPRINT,)
+
+
+def stored_items(resource: Resource) -> tuple[str, ...]:
+    """Items the warehouse keeps. A volatile one (a running number that each list counts anew) stays in raw and cleansed only."""
+    return tuple(item.name for item in resource.items if not item.volatile)
+
+
+def item_types(resource: Resource, catalog: Catalog) -> dict[str, pl.DataType]:
+    """Polars type of every item, as its element's kind says."""
+    from districtlake.standards.kinds import KINDS
+
+    types: dict[str, pl.DataType] = {}
+    for item in resource.items:
+        element = catalog.element_of(item)
+        types[item.name] = KINDS[element.kind].dtype(element)
+    return types
+
+
+def schema_of(layer: str, resource: Resource, catalog: Catalog) -> pl.Schema:
+    """Columns and types of one resource's table in one layer."""
+    items = item_types(resource, catalog)
+    fingerprint = {} if resource.key else {FINGERPRINT: pl.String}
+    text_items = {name: pl.String for name in items}
+    stored = {name: items[name] for name in stored_items(resource)}
+    columns: dict[str, Any]
+    if layer == "raw":
+        columns = {**PROVENANCE, **text_items, "_extra": pl.String}
+    elif layer == "cleansed":
+        columns = {**PROVENANCE, **items, "_extra": pl.String}
+    elif layer == "changes":
+        columns = CHANGE_LOG_COLUMNS
+    elif layer == "quarantine":  # text as normalised: an untypable cell has no typed value, and nothing may be lost
+        columns = {**PROVENANCE, "key": pl.String, **text_items, "_extra": pl.String, "rules": pl.List(pl.String), "reasons": pl.List(pl.String)}
+    elif layer == "results":
+        columns = results.SCHEMA
+    elif layer == "problems":
+        columns = problems.REGISTER
+    elif layer == "warehouse":
+        columns = {**fingerprint, **stored, **VERSION_COLUMNS, "_stale": pl.Boolean}
+    elif layer == "history":
+        columns = {**fingerprint, **stored, **VERSION_COLUMNS, "_valid_to": INSTANT, "_ended_by": pl.String, "_ending": pl.String}
+    else:
+        raise KeyError(layer)
+    return pl.Schema(columns)
+
+
+def ensure_tables(lake: Path, resource: Resource, catalog: Catalog) -> None:
+    """Create the resource's missing tables, empty; add columns that the catalogue has gained. Safe to repeat."""
+    for layer in LAYERS:
+        path = address(lake, layer, resource.id)
+        schema = schema_of(layer, resource, catalog)
+        empty = pl.DataFrame(schema=schema).to_arrow()
+        if not DeltaTable.is_deltatable(str(path)):
+            DeltaTable.create(
+                str(path),
+                schema=empty.schema,
+                mode="ignore",
+                name=f"{resource.agency}_{resource.name}_{layer}",
+                configuration={"delta.enableChangeDataFeed": "true"} if layer == "warehouse" else None,
+            )
+            continue
+        table = DeltaTable(str(path))
+        known = {field.name for field in table.schema().fields}
+        added = [name for name in schema if name not in known]
+        if added:
+            from deltalake import Schema
+
+            additions = Schema.from_arrow(empty.select(added).schema)
+            table.alter.add_columns(list(additions.fields))
+
+
+def text_key(frame: pl.DataFrame, columns: tuple[str, ...]) -> pl.Series:
+    """The key as one text, parts joined by "|" (a "|" inside a part is doubled, a missing part is "∅"): what problems are filed under."""
+    parts = [pl.col(name).cast(pl.String).str.replace_all("|", "||", literal=True).fill_null("∅") for name in columns]
+    return frame.select(pl.concat_str(parts, separator="|").alias("key"))["key"]
+
+
+def fingerprints(frame: pl.DataFrame, items: tuple[str, ...]) -> pl.Series:
+    """Identity of rows that have no natural key: BLAKE2b-128 over the items' canonical text; equal rows, equal fingerprints.
+
+    Stable across versions of every library used (the identity of a row must outlive them).
+    """
+    separator, missing = "\x1f", "\x00"
+    canonical = frame.select(
+        pl.concat_str([pl.col(name).cast(pl.String).fill_null(missing) for name in items], separator=separator).alias(FINGERPRINT)
+    )[FINGERPRINT]
+    digest = [hashlib.blake2b(text.encode(), digest_size=16).hexdigest() for text in canonical.to_list()]
+    return pl.Series(FINGERPRINT, digest, dtype=pl.String)

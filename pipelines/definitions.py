@@ -1,0 +1,25 @@
+"""Everything Dagster sees, on one screen."""
+
+import dagster as dg
+
+from assets.resources import resource_assets
+from pipelines import resources
+from pipelines.jobs import OPERATOR_JOBS, agency_jobs
+from pipelines.schedules import nightly_schedule, retention_schedule
+from pipelines.sensors import arrival_sensor, quality_sensor
+
+
+@dg.definitions
+def definitions() -> dg.Definitions:
+    """Assets and checks from the catalogue, jobs by agency, the operator's jobs, sensors and schedules."""
+    district = resources.district()
+    catalog = district.catalog
+    jobs = agency_jobs(catalog)
+    return dg.Definitions(
+        assets=[resource_assets(resource, catalog, district.policy) for resource in catalog.resources.values()],
+        jobs=[*jobs, *OPERATOR_JOBS],
+        schedules=[nightly_schedule(), retention_schedule],
+        sensors=[arrival_sensor(jobs), quality_sensor()],
+        resources={"district": district, "engine": resources.engine()},
+        executor=dg.in_process_executor,
+    )
