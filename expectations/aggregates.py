@@ -64,6 +64,7 @@ AGGREGATES: dict[str, Callable[[Table, Values, Values], pl.Expr]] = {
     "column.sum": lambda table, domain, values: _numbers(table, domain).sum(),
     "column.median": lambda table, domain, values: _numbers(table, domain).median(),
     "column.standard_deviation": lambda table, domain, values: _numbers(table, domain).std(),
+    "column.non_null_count": lambda table, domain, values: _cells(table, domain).count(),
     "column.distinct_values.count": lambda table, domain, values: _cells(table, domain).drop_nulls().n_unique(),
     "column.distinct_values.not_in_set.count": _not_in_set,
     "column.distinct_values.missing_from_column.count": _missing_from_column,

@@ -131,6 +131,8 @@ def run(suite: ExpectationSuite, frame: pl.DataFrame) -> Run:
     assert isinstance(engine, FusedEngine)
     engine.begin(frame)
     definition = gx.ValidationDefinition(name=suite.name, data=batch, suite=context.suites.add(suite))
-    # GX wants a pandas frame; the engine holds the real one.
-    result = definition.run(batch_parameters={"dataframe": pd.DataFrame()}, result_format=dict(RESULT_FORMAT))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # GX's and pandas' about their own code
+        # GX wants a pandas frame; the engine holds the real one.
+        result = definition.run(batch_parameters={"dataframe": pd.DataFrame()}, result_format=dict(RESULT_FORMAT))
     return Run(definition.suite, result, engine, context)

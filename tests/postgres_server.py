@@ -121,10 +121,10 @@ def wait_until_up(server: Server, process: subprocess.Popen[bytes], log: Path) -
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def store_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of an empty database, once on SQLite and once on PostgreSQL."""
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'store.sqlite'}"
+        yield f"sqlite:///{tmp_path_factory.mktemp('store') / 'store.sqlite'}"
         return
     server: Server = request.getfixturevalue("postgres_server")
     name = server.fresh_database()

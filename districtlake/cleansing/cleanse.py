@@ -64,10 +64,10 @@ def cleanse_columns(raw: pl.DataFrame, plan: CleansingPlan) -> tuple[pl.DataFram
         columns.append(cleaned.value.alias(column.item))
         if column.cleanser.codes:
             columns.append(cleaned.status.alias(column.status))
-        if cleaned.rule.null_count() < len(cleaned.rule):
-            index = cleaned.rule.is_not_null().arg_true()
-            cells = {"before": delivered.gather(index), "after": cleaned.text.gather(index), "rule": cleaned.rule.gather(index)}
-            altered.append(pl.DataFrame({"_index": index.cast(pl.UInt32), "item": pl.repeat(column.item, len(index), eager=True), **cells}))
+        if cleaned.altered.size:
+            index = pl.Series(cleaned.altered, dtype=pl.UInt32)
+            cells = {"before": delivered.gather(index), "after": cleaned.after, "rule": cleaned.rules}
+            altered.append(pl.DataFrame({"_index": index, "item": pl.repeat(column.item, len(index), eager=True), **cells}))
     return pl.DataFrame(columns), _by_row(altered)
 
 

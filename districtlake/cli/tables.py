@@ -116,16 +116,24 @@ def _per_delivery(district: Any, entry: Any, past: Any) -> list[dict[str, Any]]:
     from districtlake.delivery import ledger
 
     rows = []
+    previous: str | None = None
     for delivery in ledger.recent(district.store, entry.id, 1000):
         if delivery.state != "done":
             continue
         parts = past.changed_by(district.lake, entry, delivery.id)
-        items = {entry.item(name).title: count for name, count in _changed_items(parts["changed"], entry).items() if count}
+        counts = _changed_items(parts["changed"], entry)
+        raw = past.differences_as_delivered(district.lake, entry, previous, delivery.id) if previous and entry.key else {}
+        items = [
+            f"{entry.item(name).title} {count}" + (f"（按原文 {raw[name]}）" if raw.get(name, count) != count else "")
+            for name, count in counts.items()
+            if count or raw.get(name)
+        ]
+        previous = delivery.id if delivery.mode == "snapshot" else previous
         rows.append(
             {
                 "delivery": delivery.id, "file": delivery.file_name, "data_date": delivery.data_date,
                 "inserted": parts["inserted"].height, "changed": parts["changed"].height, "deleted": parts["deleted"].height,
-                "changed_items": "、".join(f"{title} {count}" for title, count in items.items()),
+                "changed_items": "、".join(items), "changed_by_item": counts, "changed_by_item_as_delivered": raw,
             }
         )  # fmt: skip
     return rows

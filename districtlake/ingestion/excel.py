@@ -25,6 +25,7 @@ from districtlake.ingestion.rows import Table, titles_above
 
 _LONG = r"^-?[0-9]{16,}$"
 _MOMENT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?$"
+_BEYOND_DATES = r"^-?[0-9]{9,}"
 _CUT = r"\.[0-9]{9}$"
 _ERROR = re.compile(r"Error\((\w+)\)")
 _ERRORS = {"Div0": "#DIV/0!", "NA": "#N/A", "Name": "#NAME?", "Null": "#NULL!", "Num": "#NUM!", "Ref": "#REF!", "Value": "#VALUE!"}
@@ -104,9 +105,9 @@ def encrypted(name: str) -> IngestionError:
     )
 
 
-def _load(reader: Any, sheet: str, dtypes: str, name: str, columns: list[int] | None = None) -> Any:
-    # skip_rows=0 keeps empty rows at the top, so that the first row is row 1.
-    return _guarded(name, lambda: reader.load_sheet(sheet, header_row=None, skip_rows=0, dtypes=dtypes, use_columns=columns))
+def _load(reader: Any, sheet: str, dtype: str, name: str, columns: list[int] | None = None, skipped: int | list[int] = 0) -> Any:
+    # skip_rows=0, and not None, keeps empty rows at the top, so that the first row is row 1.
+    return _guarded(name, lambda: reader.load_sheet(sheet, header_row=None, skip_rows=skipped, dtypes=dtype, use_columns=columns))
 
 
 def _table(reader: Any, sheet: str, loaded: Any, name: str, finder: HeaderFinder, limits: Limits, epoch_1904: bool) -> Table | None:
@@ -143,18 +144,22 @@ def _as_seen(reader: Any, sheet: str, grid: pl.DataFrame, columns: list[Any], ep
         "datetime": [at for at in grid.columns if needs[f"moment_{at}"]],
         "float": [at for at in grid.columns if needs[f"cut_{at}"]],
     }
-    replaced: list[pl.Series] = []
     for dtype, concerned in fits.items():
-        if not concerned:
-            continue
-        indexes = [columns[int(column[1:])].absolute_index for column in concerned]
-        again = pl.DataFrame(pl.from_arrow(_guarded(name, _load(reader, sheet, dtype, name, indexes).to_arrow)))
-        again.columns = concerned
-        for column in concerned:
-            cells = next((series for series in replaced if series.name == column), grid[column])
-            replaced = [series for series in replaced if series.name != column]
-            replaced.append(_REWRITE[dtype](cells, again[column], epoch_1904).alias(column))
-    return grid.with_columns(replaced)
+        # As a date, a number beyond the calendar would panic: columns that hold one are looked at only where they may hold dates.
+        odd = [column for column in concerned if dtype == "datetime" and grid[column].str.contains(_BEYOND_DATES).any()]
+        for together, only in (([column for column in concerned if column not in odd], None), *(([column], _MOMENT) for column in odd)):
+            if not together:
+                continue
+            rows = None if only is None else grid[together[0]].str.contains(only).fill_null(False)
+            part = grid.select(together) if rows is None else grid.select(together).filter(rows)
+            indexes = [columns[int(column[1:])].absolute_index for column in together]
+            skipped = 0 if rows is None else (~rows).arg_true().to_list()
+            loaded = _load(reader, sheet, dtype, name, indexes, skipped)
+            again = pl.DataFrame(pl.from_arrow(_guarded(name, loaded.to_arrow)))
+            for column, kind in zip(together, again.get_columns(), strict=True):
+                seen = _REWRITE[dtype](part[column], kind, epoch_1904).alias(column)
+                grid = grid.with_columns(seen if rows is None else grid[column].scatter(rows.arg_true(), seen))
+    return grid
 
 
 def _numbers(cells: pl.Series, number: pl.Series, epoch_1904: bool) -> pl.Series:

@@ -12,7 +12,7 @@ from typing import ClassVar
 import numpy as np
 import polars as pl
 
-from districtlake.standards.calendar_days import Numbers, is_real_day
+from districtlake.standards.calendar_days import Numbers, days_of
 from districtlake.standards.check_digits import Columns, citizen_id_columns, codes_by_width, in_blocks, matrix_of, number_in
 from districtlake.standards.division_code import known_provinces, known_regions
 from districtlake.standards.kind import CellContext, Codes, FirstLook, Kind, Mask, StatusCode, contains, error, mask_of, warning
@@ -79,7 +79,7 @@ class CitizenId(Kind):
     def _birth_tests(self, year: Numbers, month: Numbers, day: Numbers, today: date) -> list[tuple[Mask | pl.Series, str]]:
         birth = year * 10_000 + month * 100 + day
         return [
-            (~is_real_day(year, month, day), "birth_date"),
+            (~days_of(year, month, day)[0], "birth_date"),
             (birth > today.year * 10_000 + today.month * 100 + today.day, "birth_in_future"),
             (year < FIRST_BIRTH_YEAR, "birth_before_1900"),
         ]

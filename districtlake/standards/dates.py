@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import polars as pl
 
-from districtlake.standards.calendar_days import Numbers, days_since_epoch, is_real_day
+from districtlake.standards.calendar_days import Numbers, days_of
 from districtlake.standards.check_digits import Columns, codes_by_width, number_in
 from districtlake.standards.date_spellings import DATE_SPELLINGS, FOREIGN_ZONE, TIME, YEAR_FIRST
 from districtlake.standards.kind import CellContext, Codes, ElementLike, FirstLook, Kind, StatusCode, contains, error, mask_of, warning
@@ -18,7 +18,7 @@ PLACEHOLDERS = ("0001-01-01", "1900-01-01", "1970-01-01", "2999-12-31", "9999-12
 """Dates that systems write for "unknown" or "without end"; option ``placeholders`` replaces them."""
 PLAUSIBLE_YEARS = (1800, 2200)
 _WITHOUT_VALUE = ("unreadable", "impossible", "placeholder", "short_year")
-_DIGIT_PLACES = [0, 1, 2, 3, 5, 6, 8, 9]
+_DIGIT_PLACES = (0, 1, 2, 3, 5, 6, 8, 9)
 _FIRST, _LAST = -(2**31), 2**31 - 1
 
 
@@ -82,16 +82,20 @@ class DateKind(Kind):
         found: list[Numbers] = []
 
         def judge(columns: Columns) -> Codes:
-            iso = ((columns[_DIGIT_PLACES] - np.uint8(48)).max(axis=0) <= 9) & (columns[4] == ord("-")) & (columns[7] == ord("-"))
+            iso = (columns[4] == ord("-")) & (columns[7] == ord("-"))
+            for place in _DIGIT_PLACES:
+                iso &= columns[place] - np.uint8(48) <= 9
             year, month, day = number_in(columns, 0, 4), number_in(columns, 5, 7), number_in(columns, 8, 10)
-            real = is_real_day(year, month, day) & (year > 0)
-            number = days_since_epoch(year, month, day)
+            real, number = days_of(year, month, day)
             found.append(number)
+            placeholder = np.zeros(len(number), dtype=np.bool_)
+            for day_number in placeholders:
+                placeholder |= number == day_number
             return self.first_of(
                 [
                     (~iso, "unreadable"),
-                    (~real, "impossible"),
-                    (np.isin(number, placeholders), "placeholder"),
+                    (~(real & (year > 0)), "impossible"),
+                    (placeholder, "placeholder"),
                     (year < 1000, "short_year"),
                     (number > latest, "too_late"),
                     (number < earliest, "too_early"),

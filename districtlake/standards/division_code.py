@@ -13,10 +13,12 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from districtlake.standards.kind import CellContext, Codes, ElementLike, FirstLook, Kind, StatusCode, contains, error, not_matching, warning
+from districtlake.standards.kind import CellContext, Codes, ElementLike, FirstLook, Kind, StatusCode, contains, error, warning
 from districtlake.standards.repairs import ALL_BLANKS, INVISIBLE, LEADING_APOSTROPHE, SIGNS, WIDTH, Repair
 
-PROVINCES = (11, 12, 13, 14, 15, 21, 22, 23, 31, 32, 33, 34, 35, 36, 37, 41, 42, 43, 44, 45, 46, 50, 51, 52, 53, 54, 61, 62, 63, 64, 65, 71, 81, 82, 83)
+PROVINCES = (
+    *range(11, 16), *range(21, 24), *range(31, 38), *range(41, 47), *range(50, 55), *range(61, 66), 71, 81, 82, 83,
+)  # fmt: skip
 """First two digits by GB/T 2260; 83 stands for Taiwan in residence permits."""
 RESIDENCE_PERMIT_REGIONS = (810000, 820000, 830000)
 NATIONAL = 100000
@@ -56,7 +58,6 @@ class DivisionCode(Kind):
     }
     repairs: ClassVar[tuple[Repair, ...]] = (INVISIBLE, ALL_BLANKS, LEADING_APOSTROPHE, WIDTH, SIGNS)
     options = {"lengths": "list of allowed lengths, each 2, 4, 6, 9 or 12 (default [6, 9, 12])"}  # noqa: RUF012
-    distinct = True
 
     def faults_of(self, element: ElementLike) -> list[str]:
         faults = super().faults_of(element)
@@ -66,27 +67,37 @@ class DivisionCode(Kind):
         return faults
 
     def first_look(self, raw: pl.Series, context: CellContext) -> FirstLook:
-        return FirstLook(raw, not_matching(raw, r"^[0-9]+$") | (self._judged(raw, context) > 0))
+        return FirstLook(raw, self._judged(raw, context) > 0)
 
     def judge(self, text: pl.Series, context: CellContext) -> tuple[pl.Series, Codes]:
-        return text, self._judged(text, context)
+        codes = self._judged(text, context)
+        rest = np.flatnonzero(codes == self.number("characters"))
+        if rest.size:
+            part = text.gather(rest)
+            tests = [(contains(part, r"^[0-9](\.[0-9]*)?[Ee]\+?[0-9]{1,3}$"), "scientific_notation"), (contains(part, "^[0-9]+$"), "length")]
+            codes[rest] = self.first_of([*tests, (np.ones(len(part), dtype=np.bool_), "characters")], len(part))
+        return text, codes
 
     def _judged(self, text: pl.Series, context: CellContext) -> Codes:
-        lengths = context.element.options.get("lengths", [6, 9, 12])
-        present = text.is_not_null()
-        digits = text.str.contains(r"^[0-9]+$")
-        heads = text.str.head(6).cast(pl.Int32, strict=False).fill_null(0).to_numpy()
+        present = text.is_not_null().to_numpy()
         sizes = text.str.len_bytes().fill_null(0).to_numpy()
-        # a shorter code is completed with zeros: 33 -> 330000
-        padded = np.clip(heads, 0, 999_999) * np.power(10, np.clip(6 - sizes.astype(np.int64), 0, 6))
-        padded = np.where(padded > 999_999, 0, padded)
+        numbers = text.cast(pl.Int64, strict=False).fill_null(0).to_numpy()
+        # as many digits as bytes, so neither sign nor zero in front; no code starts with 0
+        numeric = (numbers >= _POWERS[np.clip(sizes, 1, 18) - 1]) & (sizes > 0)
+        allowed = np.zeros(256, dtype=np.bool_)
+        allowed[list(context.element.options.get("lengths", (6, 9, 12)))] = True
+        # a longer code begins with the division's six digits, a shorter one is completed with zeros: 33 -> 330000
+        region = np.where(sizes > 6, numbers // _POWERS[np.clip(sizes - 6, 0, 18)], numbers * _POWERS[np.clip(6 - sizes, 0, 18)])
+        region = np.where(numeric & (region < 1_000_000), region, 0)
         return self.first_of(
             [
-                (contains(text, r"^[0-9.]+[Ee]\+?[0-9]+$"), "scientific_notation"),
-                (present & ~digits, "characters"),
-                (present & ~text.str.len_bytes().is_in(list(lengths)), "length"),
-                (present.to_numpy() & ~known_provinces()[padded // 10_000], "province"),
-                (present.to_numpy() & ~known_regions()[padded], "unknown_region"),
+                (present & ~numeric, "characters"),
+                (present & ~allowed[np.minimum(sizes, 255)], "length"),
+                (present & ~known_provinces()[region // 10_000], "province"),
+                (present & ~known_regions()[region], "unknown_region"),
             ],
             len(text),
         )
+
+
+_POWERS = 10 ** np.arange(19, dtype=np.int64)

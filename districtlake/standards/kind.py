@@ -21,6 +21,7 @@ from districtlake.standards.repairs import MISSING_BLANK, MISSING_SPELLING, TEXT
 Codes = npt.NDArray[np.uint8]
 """One number per cell: 0 = ok, i = the i-th of the kind's codes (1-based). Meaningless where the cell has no value."""
 Mask = npt.NDArray[np.bool_]
+Rows = npt.NDArray[np.intp]
 
 DISTINCT_FROM = 4096
 """Suspicious cells from which on a kind with ``distinct`` treats each spelling once; below, finding them costs more."""
@@ -103,19 +104,33 @@ class CellContext:
 
 @dataclass(frozen=True)
 class CleanedColumn:
-    """A cleansed column, row for row beside the raw one.
+    """A cleansed column, row for row beside the raw one. Few cells are altered, so only those are held; the rest is raw's.
 
     Attributes:
         value: typed value; null where there is none or where the text cannot be typed.
-        text: normalised text (String); equal to raw where nothing was altered, null where there is no value.
         status: Enum ["ok", *codes of the kind]; null where there is no value.
-        rule: ids of the repairs that altered the cell, joined by "+"; null exactly where text equals raw.
+        raw: the column as delivered.
+        altered: rows (ascending) whose text differs from raw.
+        after: the text of those rows; null: recognised as "no value".
+        rules: ids of the repairs that altered those rows, joined by "+".
     """
 
     value: pl.Series
-    text: pl.Series
     status: pl.Series
-    rule: pl.Series
+    raw: pl.Series
+    altered: Rows
+    after: pl.Series
+    rules: pl.Series
+
+    @property
+    def text(self) -> pl.Series:
+        """Normalised text (String); equal to raw where nothing was altered, null where there is no value."""
+        return _with_cells(self.raw, self.altered, self.after)
+
+    @property
+    def rule(self) -> pl.Series:
+        """``rules`` on all rows; null exactly where text equals raw."""
+        return _with_cells(pl.repeat(None, len(self.raw), dtype=pl.String, eager=True), self.altered, self.rules)
 
 
 @dataclass(frozen=True)
@@ -124,6 +139,16 @@ class FirstLook:
 
     value: pl.Series
     suspects: Mask
+
+
+@dataclass(frozen=True)
+class _Treated:
+    """Cells after repair and judgement, one by one beside the delivered ones."""
+
+    value: pl.Series
+    text: pl.Series
+    codes: pl.Series  # UInt8
+    rule: pl.Series
 
 
 class Kind(ABC):
@@ -175,21 +200,19 @@ class Kind(ABC):
         raw = raw.rechunk()
         look = self.first_look(raw, context)
         missing = self._missing_spellings(context)
-        suspects = look.suspects | self._looks_fine_but_missing(raw, missing, context)
-        index = np.flatnonzero(suspects)
-        if index.size == 0:
-            codes = np.zeros(len(raw), dtype=np.uint8)
-            return CleanedColumn(look.value, raw, self._status(codes, raw), pl.repeat(None, len(raw), dtype=pl.String, eager=True))
-        part = self._clean_suspects(raw.gather(index), missing, context)
-        if index.size == len(raw):
-            return part
-        text = _placed(raw, index, part.text)
-        return CleanedColumn(
-            value=text if part.value is part.text and look.value is raw else _placed(look.value, index, part.value),
-            text=text,
-            status=_placed(self._status(np.zeros(len(raw), dtype=np.uint8), raw), index, part.status),
-            rule=_placed(pl.repeat(None, len(raw), dtype=pl.String, eager=True), index, part.rule),
-        )
+        suspects = np.flatnonzero(look.suspects | self._looks_fine_but_missing(raw, missing, context))
+        delivered = raw if suspects.size == len(raw) else raw.gather(suspects)
+        treated = self._treated(delivered, missing, context)
+        changed = mask_of(treated.text.ne_missing(delivered))
+        altered = suspects[changed]
+        after, rules = treated.text.filter(pl.Series(changed)), treated.rule.filter(pl.Series(changed))
+        if look.value is raw and treated.value is treated.text:  # a kind of text: unaltered cells are raw's own
+            value = _with_cells(raw, altered, after)
+        else:
+            value = _with_cells(look.value, suspects, treated.value)
+        codes = np.zeros(len(raw), dtype=np.uint8)
+        codes[suspects] = treated.codes.to_numpy()
+        return CleanedColumn(value, self._status(codes, raw, altered, after), raw, altered, after, rules)
 
     def number(self, code: str) -> int:
         """The code's number in ``Codes``."""
@@ -202,18 +225,19 @@ class Kind(ABC):
             codes[mask.fill_null(False).to_numpy() if isinstance(mask, pl.Series) else mask] = self.number(code)
         return codes
 
-    def _clean_suspects(self, raw: pl.Series, missing: frozenset[str], context: CellContext) -> CleanedColumn:
+    def _treated(self, raw: pl.Series, missing: frozenset[str], context: CellContext) -> _Treated:
         if not self.distinct or len(raw) < DISTINCT_FROM:
-            return self._treated(raw, missing, context)
+            return self._repaired_and_judged(raw, missing, context)
         spellings = raw.unique()
         if len(spellings) * 2 > len(raw):
-            return self._treated(raw, missing, context)
-        column = self._treated(spellings, missing, context)
-        table = pl.DataFrame({"raw": spellings, "value": column.value, "text": column.text, "status": column.status, "rule": column.rule})
+            return self._repaired_and_judged(raw, missing, context)
+        each = self._repaired_and_judged(spellings, missing, context)
+        table = pl.DataFrame({"raw": spellings, "value": each.value, "text": each.text, "codes": each.codes, "rule": each.rule})
         found = raw.alias("raw").to_frame().join(table, on="raw", how="left", maintain_order="left")
-        return CleanedColumn(found["value"], found["text"], found["status"], found["rule"])
+        text = found["text"]
+        return _Treated(text if each.value is each.text else found["value"], text, found["codes"], found["rule"])
 
-    def _treated(self, raw: pl.Series, missing: frozenset[str], context: CellContext) -> CleanedColumn:
+    def _repaired_and_judged(self, raw: pl.Series, missing: frozenset[str], context: CellContext) -> _Treated:
         text, rule = apply_repairs(raw, self.repairs)
         text, rule = _without_missing(text, rule, missing)
         conversions = self.conversions(context)
@@ -221,13 +245,15 @@ class Kind(ABC):
             text, rule = apply_repairs(text, conversions, rule)
             text, rule = _without_missing(text, rule, missing)  # a label may mean a code that is declared missing
         value, codes = self.judge(text, context)
-        return CleanedColumn(value, text, self._status(codes, text), rule)
+        return _Treated(value, text, pl.Series(codes), rule)
 
-    def _status(self, codes: Codes, text: pl.Series) -> pl.Series:
+    def _status(self, codes: Codes, raw: pl.Series, altered: Rows, after: pl.Series) -> pl.Series:
         status = pl.Series(codes).cat.to(self.status_dtype)
-        if not text.null_count():
-            return status
-        return pl.select(pl.when(text.is_not_null()).then(status)).to_series()
+        if raw.null_count():
+            status = pl.select(pl.when(raw.is_not_null()).then(status)).to_series()
+        if after.null_count():
+            status.scatter(altered[after.is_null().to_numpy()], None)
+        return status
 
     def _missing_spellings(self, context: CellContext) -> frozenset[str]:
         """The declared spellings in the forms in which they meet a cell: as written, in other case, and repaired."""
@@ -261,11 +287,11 @@ def not_matching(raw: pl.Series, pattern: str) -> Mask:
     return mask_of(~raw.str.contains(pattern))
 
 
-def _placed(column: pl.Series, index: npt.NDArray[np.intp], part: pl.Series) -> pl.Series:
-    """``column`` with the cells at ``index`` replaced by ``part``, for any type."""
-    order = np.arange(len(column))
-    order[index] = len(column) + np.arange(len(index))
-    return pl.concat([column, part.alias(column.name)]).gather(order)
+def _with_cells(column: pl.Series, rows: Rows, cells: pl.Series) -> pl.Series:
+    """``column`` with the cells at ``rows`` replaced; the column given stays as it is."""
+    if rows.size == 0:
+        return column
+    return cells.alias(column.name) if rows.size == len(column) else column.clone().scatter(rows, cells)
 
 
 def _without_missing(text: pl.Series, rule: pl.Series, missing: frozenset[str]) -> tuple[pl.Series, pl.Series]:

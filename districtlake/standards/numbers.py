@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import ClassVar
 
+import numpy as np
 import polars as pl
 
 from districtlake.standards.kind import CellContext, Codes, ElementLike, FirstLook, Kind, Mask, StatusCode, contains, error, mask_of
@@ -169,9 +170,9 @@ class Decimal(Number):
         whole = rf"(?:0*[1-9][0-9]{{0,{precision - scale - 1}}}|0+)" if precision > scale else "0+"
         decimals = rf"(?:\.[0-9]{{1,{scale}}})?" if scale else ""
         fits = contains(text, f"^[+-]?{whole}{decimals}$")
-        dtype = pl.Decimal(precision, scale)
-        plain = text if fits.all() else pl.select(pl.when(pl.Series(fits)).then(text)).to_series()
-        return plain.cast(dtype, strict=False), fits
+        value = text.cast(pl.Decimal(precision, scale), strict=False)  # rounds what does not fit: those cells lose their value
+        misfits = np.flatnonzero(~fits & value.is_not_null().to_numpy())
+        return (value.scatter(misfits, None) if misfits.size else value), fits
 
     def _misfits(self, text: pl.Series, context: CellContext) -> list[tuple[Mask, str]]:
         _, scale = _shape(context.element)

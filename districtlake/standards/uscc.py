@@ -6,7 +6,6 @@ GB 11714, so there it is a warning only. O for 0 and I for 1 are never repaired:
 
 from __future__ import annotations
 
-from functools import cache
 from typing import ClassVar
 
 import numpy as np
@@ -24,6 +23,8 @@ from districtlake.standards.check_digits import (
     org_code_columns,
     registration_number_check,
     uscc_columns,
+    uscc_values,
+    uscc_values_check,
 )
 from districtlake.standards.division_code import NATIONAL, known_regions
 from districtlake.standards.kind import CellContext, Codes, FirstLook, Kind, StatusCode, contains, error, mask_of, warning
@@ -31,6 +32,8 @@ from districtlake.standards.repairs import ALL_BLANKS, APOSTROPHE, DASHES, INVIS
 
 AUTHORITIES = "123456789ANY"
 """First character: the registering authority. 1 机构编制, 5 民政, 9 市场监管, A 军队, N 农业农村, Y 其他."""
+_AUTHORITY = np.zeros(256, dtype=np.bool_)
+_AUTHORITY[[USCC_ALPHABET.index(char) for char in AUTHORITIES]] = True
 _SCIENTIFIC = r"^[0-9](\.[0-9]*)?E\+?[0-9]{1,3}$"
 
 
@@ -75,16 +78,17 @@ class Uscc(Kind):
         return codes_by_width(text, 18, self._judged, self.number("length"))
 
     def _judged(self, columns: Columns) -> Codes:
-        numeric = (columns[2:8] - np.uint8(48)).max(axis=0) <= 9
-        well_formed = _members(USCC_ALPHABET)[columns].all(axis=0) & numeric
+        values = uscc_values(columns)
+        numeric = values[2:8].max(axis=0) <= 9
+        well_formed = (values.max(axis=0) < len(USCC_ALPHABET)) & numeric
         region = np.where(numeric, number_in(columns, 2, 8), 0)
         return self.first_of(
             [
                 (_confused(columns, np.flatnonzero(~well_formed)), "confusable_letter"),
                 (~well_formed, "characters"),
-                (~uscc_columns(columns), "check_digit"),
+                (~uscc_values_check(values), "check_digit"),
                 (all_same(columns), "placeholder"),
-                (~_members(AUTHORITIES)[columns[0]], "unknown_authority"),
+                (~_AUTHORITY[values[0]], "unknown_authority"),
                 (~(known_regions()[region] | (region == NATIONAL)), "unknown_region"),
                 (~org_code_columns(columns[8:17]), "org_code_check"),
             ],
@@ -145,19 +149,13 @@ def suggest_uscc(text: str) -> str | None:
     return reading if bool(uscc_columns(matrix.T)[0] and org_code_columns(matrix.T[8:17])[0]) else None
 
 
-@cache
-def _members(alphabet: str) -> npt.NDArray[np.bool_]:
-    table = np.zeros(256, dtype=np.bool_)
-    table[np.frombuffer(alphabet.encode(), dtype=np.uint8)] = True
-    return table
-
-
 def _confused(columns: Columns, rows: npt.NDArray[np.intp]) -> Flags:
     """Which of ``rows`` would be well-formed if O were 0 and I were 1."""
     flags = np.zeros(columns.shape[1], dtype=np.bool_)
     if rows.size:
         letters = columns[:, rows]
         read = np.where(letters == ord("O"), ord("0"), np.where(letters == ord("I"), ord("1"), letters)).astype(np.uint8)
-        well_formed = _members(USCC_ALPHABET)[read].all(axis=0) & ((read[2:8] - np.uint8(48)).max(axis=0) <= 9)
+        values = uscc_values(read)
+        well_formed = (values.max(axis=0) < len(USCC_ALPHABET)) & (values[2:8].max(axis=0) <= 9)
         flags[rows] = well_formed & (read != letters).any(axis=0)
     return flags

@@ -106,6 +106,7 @@ def _package_agency(
         file = Path(agency) / f"问题数据_{_for_file(name)}_{local_date(tickets[0].received_at):%Y%m%d}_{tickets[0].number}.xlsx"
         temporary = _written(contents, policy, outbox / file, rows_per_sheet)
         try:
+            digest = _sha256(temporary)
             with store.session() as session:
                 store.exclusive(session, LOCK)
                 now = session.scalars(waiting.with_for_update()).all()
@@ -115,7 +116,7 @@ def _package_agency(
                     id=hashlib.blake2b("\x1f".join([agency, *(ticket.id for ticket in now)]).encode(), digest_size=16).hexdigest(),
                     agency=agency,
                     file=file.as_posix(),
-                    sha256=_sha256(temporary),
+                    sha256=digest,
                     tickets=len(now),
                     rows=details.height,
                     created_at=contents.made_at,

@@ -58,3 +58,22 @@ def changed_by(lake: Path, resource: Resource, delivery: str) -> dict[str, pl.Da
         "changed": replaced.join(brought, on=key, how="inner", suffix="__after"),
         "deleted": ended.filter(pl.col("_ending") == "deleted"),
     }
+
+
+def differences_as_delivered(lake: Path, resource: Resource, earlier: str, later: str) -> dict[str, int]:
+    """Per stored item, the rows whose text as delivered differs between two deliveries, among the keys that both hold.
+
+    Larger than the number of changed rows where agencies write one value two ways: cleansing makes those one.
+    """
+    key = list(key_columns(resource))
+    place = ["_file", "_sheet", "_row"]
+    sides = []
+    for delivery in (earlier, later):
+        this = pl.col("_delivery") == delivery
+        keys = scan(lake, "cleansed", resource.id).filter(this).select(*place, *key).collect()
+        text = scan(lake, "raw", resource.id).filter(this).select(*place, *[n for n in resource.item_names if n not in key]).collect()
+        sides.append(keys.join(text, on=place, how="inner", nulls_equal=True).drop_nulls(key).unique(key, keep="first"))
+    both = sides[0].join(sides[1], on=key, how="inner", suffix="__later")
+    names = [name for name in resource.item_names if name not in key and not resource.item(name).volatile]
+    counted = both.select(pl.col(name).ne_missing(pl.col(f"{name}__later")).sum().alias(name) for name in names)
+    return {name: int(count) for name, count in counted.row(0, named=True).items()}

@@ -12,8 +12,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from districtlake.demo import generate, read_ground_truth
 from districtlake.delivery.process import Outcome
+from districtlake.demo import generate, read_ground_truth
 from districtlake.warehouse.commit import read
 from tests.running import engine, run_folder
 

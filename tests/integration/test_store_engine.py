@@ -64,7 +64,7 @@ def test_an_instant_without_a_zone_is_refused(store: Store) -> None:
 
 
 def test_nothing_of_a_broken_session_stays(store: Store) -> None:
-    with pytest.raises(RuntimeError, match="crash"), store.session() as session:
+    with pytest.raises(RuntimeError, match="crash"), store.session() as session:  # noqa: PT012
         session.add(delivery())
         session.flush()
         raise RuntimeError("crash")
@@ -119,7 +119,7 @@ def test_a_stale_write_is_a_concurrent_change(store: Store) -> None:
         mine = session.get_one(Delivery, "d1")
     with store.session() as session:
         session.get_one(Delivery, "d1").state = "done"
-    with pytest.raises(ConcurrentChange) as caught, store.session() as session:
+    with pytest.raises(ConcurrentChange) as caught, store.session() as session:  # noqa: PT012
         mine.state = "failed"
         session.add(mine)
     assert caught.value.retryable

@@ -68,8 +68,8 @@ def test_closed_tickets_were_in_time_or_late(store: Store, minute: int, state: s
 
 def test_filters_orders_and_pages(store: Store) -> None:
     raised(
-        store, problem("1"), problem("2", "birth_date.plausible", dimension="accuracy", severity="warning"), problem("3", resource=LOW_INCOME),
-        problem("4", "uscc.exists", severity="info", dimension="consistency"),
+        store, problem("1"), problem("2", "birth_date.plausible", dimension="accuracy", severity="warning"),
+        problem("3", resource=LOW_INCOME), problem("4", "uscc.exists", severity="info", dimension="consistency"),
     )  # fmt: skip
     raised(store, problem("5", resource=LOW_INCOME, delivery="d9"), problem("3", resource=LOW_INCOME), when=OPENED - timedelta(days=3))
 

@@ -263,23 +263,23 @@ def test_processes_at_once_give_each_ticket_once_and_no_gap(store: Store, store_
 
 
 def test_a_register_read_behind_the_lock_is_never_stale(store: Store) -> None:
-    lake, reading, finish = [register(problem("1"))], threading.Event(), threading.Event()
+    reading, finish = threading.Event(), threading.Event()
 
     def slow_read() -> pl.DataFrame:
+        as_it_was = register(problem("1"))
         reading.set()
         finish.wait(10)
-        return lake[0]
-
-    def newer() -> None:
-        lake[0] = register(problem("1"), problem("2", delivery="d2"))
-        finish.set()
-        call(store, lambda: lake[0])
+        return as_it_was
 
     slow = threading.Thread(target=call, args=(store, slow_read))
+    newer = threading.Thread(target=call, args=(store, lambda: register(problem("1"), problem("2", delivery="d2"))))
     slow.start()
     assert reading.wait(10)
-    newer()
+    newer.start()
+    newer.join(0.3)  # it waits for the slow one; without the lock it would be done
+    finish.set()
     slow.join()
+    newer.join()
     assert events(store) == ["opened", "opened"]
 
 

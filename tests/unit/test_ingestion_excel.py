@@ -205,3 +205,14 @@ def test_no_header_anywhere(read: Any) -> None:
 def test_empty_text_is_no_value(read: Any) -> None:
     delivery = read(s=[HEADER, [1, "", "A"], [2, " ", "B"]])
     assert column(delivery, "name") == [None, " "]
+
+
+def test_a_date_among_numbers_beyond_any_calendar(read: Any) -> None:
+    written = [
+        [1, "甲", (dt.date(2021, 1, 2), "yyyy-mm-dd")],
+        [],
+        [2, "乙", 106751991169],
+        [3, "丙", "2021-01-02 00:00:00"],
+        [4, "丁", 10**20],
+    ]
+    assert column(read(s=[[], HEADER, *written])) == ["2021-01-02", "106751991169", "2021-01-02 00:00:00", "1E+20"]
