@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Any
+from typing import Any, TypeAlias
 
 import dagster as dg
 from pydantic import Field
@@ -14,6 +14,10 @@ from districtlake.delivery.district import District
 from districtlake.delivery.process import Engine
 from pipelines.retention import prune_event_log
 from pipelines.routing import route
+
+
+AssetJob: TypeAlias = Any
+"""What ``dg.define_asset_job`` returns; Dagster does not export the type's name."""
 
 
 def agency_job_name(agency: str) -> str:
@@ -32,7 +36,7 @@ def run_config(resources: Sequence[str], through: date | None) -> dict[str, Any]
     return {"ops": {op_name(resource): {"config": {"through": through.isoformat()}} for resource in resources}}
 
 
-def agency_jobs(catalog: Catalog) -> list[dg.UnresolvedAssetJobDefinition]:
+def agency_jobs(catalog: Catalog) -> list[AssetJob]:
     """One job per agency that provides resources: a run carries all its pending deliveries."""
     agencies = sorted({resource.agency for resource in catalog.resources.values()})
     return [

@@ -34,21 +34,30 @@ def route(district: District, seen: Mapping[str, int] | None = None) -> Routed:
         path = address(district.lake, "problems", resource)
         if not DeltaTable.is_deltatable(str(path)):
             continue
-        version = DeltaTable(str(path)).version()
-        if routed.seen.get(resource) == version:
+        table = DeltaTable(str(path))
+        if routed.seen.get(resource) == table.version():
             continue
+        reader = _Reader(district, resource)
         raised = raise_tickets(
-            district.store, read(district.lake, "problems", resource, version), clock=district.clock, policy=district.policy,
-            calendar=district.calendar,
-        )  # fmt: skip
-        routed.opened += len(raised.new)
+            district.store, reader, resource=resource, clock=district.clock, policy=district.policy, calendar=district.calendar
+        )
+        routed.opened += len(raised.new) + len(raised.reopened)
         routed.closed += len(raised.closed)
-        routed.seen[resource] = version
+        routed.seen[resource] = reader.version
     routed.packages = write_packages(
-        district.store, lambda resource: _register(district, resource), district.catalog, district.settings.outbox, district.clock
-    )
+        district.store, lambda resource: read(district.lake, "problems", resource), district.catalog, district.settings.outbox,
+        district.clock, policy=district.policy,
+    )  # fmt: skip
     return routed
 
 
-def _register(district: District, resource: str) -> pl.DataFrame:
-    return read(district.lake, "problems", resource)
+class _Reader:
+    """Reads a register when it is asked to (behind the ticket lock) and remembers which version it was."""
+
+    def __init__(self, district: District, resource: str):
+        self._lake, self._resource, self.version = district.lake, resource, -1
+
+    def __call__(self) -> pl.DataFrame:
+        table = DeltaTable(str(address(self._lake, "problems", self._resource)))
+        self.version = table.version()
+        return pl.scan_delta(table).collect()

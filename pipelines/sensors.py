@@ -9,7 +9,7 @@ import dagster as dg
 from districtlake.delivery import ledger
 from districtlake.delivery.district import District
 from districtlake.delivery.receive import receive
-from pipelines.jobs import OPERATOR_JOBS, agency_job_name, asset_keys, run_config
+from pipelines.jobs import OPERATOR_JOBS, AssetJob, agency_job_name, asset_keys, run_config
 from pipelines.retention import FINISHED
 from pipelines.routing import route
 
@@ -52,7 +52,7 @@ def agency_requests(district: District, *, by_job: bool = True) -> Iterator[dg.R
         )
 
 
-def arrival_sensor(jobs: list[dg.UnresolvedAssetJobDefinition]) -> dg.SensorDefinition:
+def arrival_sensor(jobs: list[AssetJob]) -> dg.SensorDefinition:
     @dg.sensor(
         name="arrivals", jobs=jobs, minimum_interval_seconds=20, default_status=dg.DefaultSensorStatus.RUNNING,
         description="新交付到达：登记、归档并启动该机构的处理",

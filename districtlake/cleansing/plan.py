@@ -65,10 +65,14 @@ class CleansingPlan:
         """Raises ``RawFrameInvalid`` naming the first column that is absent or not text."""
         for name, dtype in {**PLACE_COLUMNS, **{column.item: pl.String() for column in self.columns}}.items():
             if name not in raw.columns:
-                raise RawFrameInvalid(f"The raw frame of {self.resource} has no column '{name}'.", hint="Pass what ingestion.read returned.")
+                raise RawFrameInvalid(
+                    f"The raw frame of {self.resource} has no column '{name}'.", hint="Pass what ingestion.read returned."
+                )
             found = raw.schema[name]
             if found != dtype and found != pl.Null:
-                raise RawFrameInvalid(f"Column '{name}' of the raw frame of {self.resource} is {found}, not {dtype}.", hint="Raw cells are text.")
+                raise RawFrameInvalid(
+                    f"Column '{name}' of the raw frame of {self.resource} is {found}, not {dtype}.", hint="Raw cells are text."
+                )
 
 
 def plan_of(resource: Resource, catalog: Catalog, today: date) -> CleansingPlan:
@@ -80,7 +84,9 @@ def plan_of(resource: Resource, catalog: Catalog, today: date) -> CleansingPlan:
     for item in resource.items:
         element = catalog.element_of(item)
         if element.kind not in KINDS:
-            message = f"{resource.file or resource.id}, items[{item.name}]: data element '{element.id}' has the unknown kind '{element.kind}'."
+            message = (
+                f"{resource.file or resource.id}, items[{item.name}]: data element '{element.id}' has the unknown kind '{element.kind}'."
+            )
             raise CatalogError(message, hint=f"Write one of {', '.join(KINDS)} in standards/elements.yaml.")
         context = CellContext(element=element, item=item, code_list=catalog.code_list_of(item), today=today)
         columns.append(ColumnPlan(item.name, element.kind, context))

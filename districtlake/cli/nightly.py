@@ -69,7 +69,7 @@ def _progress(event: dict[str, Any], status: Any) -> None:
         status.update(f"{event.get('day') or ''} {event['name']}…")
     elif kind == "agency_finished":
         mark = "[green]完成[/]" if event["success"] else "[bold red]失败[/]"
-        console.print(f"{mark} {event.get('day') or '　　　　　'} {escape(event['agency'])} {event['seconds']:.1f} 秒")
+        console.print(f"{mark} {event.get('day') or '不分日期  '} {escape(event['agency'])} {event['seconds']:.1f} 秒")
         for reason in event["reasons"]:
             errors.print(f"  [red]{escape(reason)}[/]")
     elif kind == "catalog_error":
@@ -81,14 +81,14 @@ def render(summary: dict[str, Any]) -> None:
     console.print()
     if summary["deliveries"]:
         table = Table(title="本次处理的交付", title_justify="left", header_style="bold")
-        for heading in ("日期", "资源", "文件", "状态"):
-            table.add_column(heading, overflow="fold")
+        table.add_column("文件", overflow="fold")
+        table.add_column("状态", no_wrap=True)
         for heading in ("交付", "新增", "变更", "未变", "重复", "隔离", "暂停", "消失"):
-            table.add_column(heading, justify="right")
+            table.add_column(heading, justify="right", no_wrap=True)
         for row in summary["deliveries"]:
             counts = row["counts"]
             cells = [f"{counts.get(k, 0):,}" for k in _COUNTS]
-            table.add_row(str(row["data_date"] or ""), row["title"], row["file"], row["state_title"], *cells)
+            table.add_row(row["file"], row["state_title"], *cells)
         console.print(table)
         total = summary["conservation"]
         console.print(

@@ -16,8 +16,9 @@ from rich.table import Table
 from districtlake.clock import SHANGHAI
 from districtlake.errors import DistrictLakeError, NotFound, OperationRefused
 
-console = Console(highlight=False, soft_wrap=False)
-errors = Console(stderr=True, highlight=False)
+_WIDE = 150  # where nobody's terminal sets a width (a log, a pipe), tables need not be folded
+console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
+errors = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else _WIDE)
 
 
 def plain(value: Any) -> Any:

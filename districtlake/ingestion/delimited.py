@@ -1,6 +1,6 @@
 """Delimited text: one fast way for regular files, one careful way for the others, the same answer from both.
 
-The fast way is Arrow's reader, which refuses any row with another number of fields. It is taken only where no quoted field can
+The fast way is Arrow's reader, which sets apart any row with another number of fields. It is taken only where no quoted field can
 span lines, so that every record is one physical line and a quote left open cannot swallow the rows below it.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import islice
 
 import polars as pl
@@ -25,6 +26,7 @@ from districtlake.ingestion.text import TextFile
 DELIMITERS = (",", ";", "\t", "|")
 _BLOCK = 4 << 20
 _BATCH = 20_000
+_MAX_ODD = 50_000
 _NAMES = {"tab": "\t", "\\t": "\t"}
 
 
@@ -47,14 +49,13 @@ def read_delimited(text: TextFile, name: str, declared: str | None, finder: Head
     width = _width(header, above.after)
     header = Header(header.row, (header.texts + ("",) * width)[:width], header.columns)
     offset = text.start + above.bytes_until_data
-    cells = rows = None
-    if text.lines and not text.returns and not text.spanning:
-        cells = _fast(text, delimiter, width, offset, text.lines - above.lines_until_data)
     notes = tuple(titles_above(iter(above.before), header.row, None))
-    if cells is not None:
-        rows = pl.int_range(above.lines_until_data + 1, above.lines_until_data + 1 + cells.height, dtype=pl.Int64, eager=True)
-        return Table(header, cells, rows, notes=notes), delimiter
-    return _careful(text, name, delimiter, header, offset, above.lines_until_data, notes, limits), delimiter
+    collected = None
+    if text.lines and not text.returns and not text.spanning:
+        collected = _fast(text, name, delimiter, width, offset, above.lines_until_data, limits)
+    if collected is None:
+        collected = _careful(text, name, delimiter, width, offset, above.lines_until_data, limits)
+    return Table(header, collected.cells, collected.rows, None, 0, collected.surplus, notes, collected.irregular), delimiter
 
 
 def refuse_columns(columns: int, name: str, limits: Limits) -> None:
@@ -101,25 +102,82 @@ def _width(header: Header, data: Sequence[Record]) -> int:
     return max(named, counts.most_common(1)[0][0]) if counts else named
 
 
-def _fast(text: TextFile, delimiter: str, width: int, offset: int, line_feeds: int) -> pl.DataFrame | None:
-    """The cells by Arrow's reader; None when a row is irregular, or a quoted field spans lines."""
+@dataclass
+class _Collected:
+    """What the file holds below its header: the fields of ``rows.Table``."""
+
+    cells: pl.DataFrame
+    rows: pl.Series
+    surplus: dict[int, list[str]]
+    irregular: dict[int, str]
+
+
+class _Collector:
+    """Puts records into columns: short ones padded, the surplus of long ones kept apart, both remembered."""
+
+    def __init__(self, width: int, name: str, limits: Limits):
+        self.width, self.name, self.limits = width, name, limits
+        self.columns = [f"c{index}" for index in range(width)]
+        self.schema = dict.fromkeys(self.columns, pl.String)
+        self.surplus: dict[int, list[str]] = {}
+        self.irregular: dict[int, str] = {}
+        self._batches: list[pl.DataFrame] = [pl.DataFrame(schema=self.schema)]
+        self._batch: list[list[str]] = []
+
+    def add(self, at: int, record: Record) -> None:
+        fields = record.fields
+        if record.reason:
+            self.irregular[at] = record.reason
+        if len(fields) != self.width:
+            refuse_columns(len(fields), self.name, self.limits)
+            if len(fields) < self.width:
+                if len(fields) > 1 or fields[0].strip():  # else a blank line
+                    self.irregular[at] = "too_few_fields"
+            elif any(fields[self.width :]):
+                self.surplus[at] = fields[self.width :]
+                self.irregular[at] = "too_many_fields"
+            fields = [*fields[: self.width], *[""] * (self.width - len(fields))]
+        self._batch.append(fields)
+        if len(self._batch) == _BATCH:
+            self._flush()
+
+    def cells(self) -> pl.DataFrame:
+        self._flush()
+        return pl.concat(self._batches)
+
+    def _flush(self) -> None:
+        if self._batch:
+            frame = pl.DataFrame(dict(zip(self.columns, zip(*self._batch, strict=True), strict=True)), schema=self.schema)
+            self._batches.append(frame.select(pl.when(pl.all() != "").then(pl.all())))
+            self._batch.clear()
+
+
+def _fast(text: TextFile, name: str, delimiter: str, width: int, offset: int, lines_before: int, limits: Limits) -> _Collected | None:
+    """The cells by Arrow's reader, which hands over the rows with another number of fields. None when there are too many of
+    those, or when the records are not the lines."""
+    collector = _Collector(width, name, limits)
     if offset >= text.size:
-        return pl.DataFrame(schema={f"c{index}": pl.String for index in range(width)})
+        return _Collected(collector.cells(), pl.Series([], dtype=pl.Int64), {}, {})
     if len(delimiter.encode()) != 1:
         return None
-    names = [f"c{index}" for index in range(width)]
+    odd: dict[int, str] = {}
+
+    def keep(row: pyarrow.csv.InvalidRow) -> str:
+        odd[row.number - 1] = row.text
+        return "skip" if len(odd) <= _MAX_ODD else "error"
+
     with pa.memory_map(str(text.path)) as mapped:
         data = mapped.read_buffer(text.size).slice(offset)
-        lines = line_feeds + (data[-1:].to_pybytes() != b"\n")
+        lines = text.lines - lines_before + (data[-1:].to_pybytes() != b"\n")
         try:
             table = pyarrow.csv.read_csv(
                 pa.BufferReader(data),
-                # One thread: more would read blocks ahead and hold more memory, and save no CPU time.
-                pyarrow.csv.ReadOptions(use_threads=False, block_size=max(_BLOCK, 2 * text.longest_line), column_names=names),
-                pyarrow.csv.ParseOptions(delimiter=delimiter, newlines_in_values=False, ignore_empty_lines=False),
+                # One thread: only then are odd rows numbered; more would save no CPU time and hold more memory.
+                pyarrow.csv.ReadOptions(use_threads=False, block_size=max(_BLOCK, 2 * text.longest_line), column_names=collector.columns),
+                pyarrow.csv.ParseOptions(delimiter=delimiter, newlines_in_values=False, ignore_empty_lines=False, invalid_row_handler=keep),
                 pyarrow.csv.ConvertOptions(
                     check_utf8=False,  # checked already
-                    column_types=dict.fromkeys(names, pa.string()),
+                    column_types=dict.fromkeys(collector.columns, pa.string()),
                     null_values=[""],
                     strings_can_be_null=True,
                     quoted_strings_can_be_null=True,
@@ -128,11 +186,20 @@ def _fast(text: TextFile, delimiter: str, width: int, offset: int, line_feeds: i
             )
         except pa.ArrowInvalid:
             return None
-    if table.num_rows != lines:
+    if table.num_rows + len(odd) != lines:
         return None
-    frame = pl.from_arrow(table)
-    assert isinstance(frame, pl.DataFrame)
-    return frame
+    cells = pl.DataFrame(pl.from_arrow(table))
+    if odd:
+        for at, line in odd.items():
+            split = list(records([line], delimiter, width, limits.max_line_bytes))
+            if len(split) != 1:
+                return None
+            collector.add(at, split[0])
+        places = pl.int_range(lines, dtype=pl.Int64, eager=True).alias("_at")
+        regular = cells.with_columns(places.filter(~places.is_in(list(odd))))
+        cells = pl.concat([regular, collector.cells().with_columns(pl.Series("_at", list(odd), dtype=pl.Int64))]).sort("_at").drop("_at")
+    rows = pl.int_range(lines_before + 1, lines_before + 1 + lines, dtype=pl.Int64, eager=True)
+    return _Collected(cells, rows, collector.surplus, collector.irregular)
 
 
 def _memory_pool() -> pa.MemoryPool:
@@ -143,46 +210,15 @@ def _memory_pool() -> pa.MemoryPool:
         return pa.default_memory_pool()
 
 
-def _careful(
-    text: TextFile, name: str, delimiter: str, header: Header, offset: int, lines_before: int, notes: tuple, limits: Limits
-) -> Table:
-    """The same, record by record, for files with short or long rows, quoted line breaks, quotes left open, or bare returns."""
-    width = len(header.texts)
-    columns = [f"c{index}" for index in range(width)]
-    schema = dict.fromkeys(columns, pl.String)
-    batches: list[pl.DataFrame] = [pl.DataFrame(schema=schema)]
+def _careful(text: TextFile, name: str, delimiter: str, width: int, offset: int, lines_before: int, limits: Limits) -> _Collected:
+    """The same, record by record, for files with quoted line breaks, quotes left open, bare returns, or many odd rows."""
+    collector = _Collector(width, name, limits)
     numbers: list[int] = []
-    batch: list[list[str | None]] = []
-    surplus: dict[int, list[str]] = {}
-    irregular: dict[int, str] = {}
-
-    def flush() -> None:
-        if batch:
-            frame = pl.DataFrame(dict(zip(columns, zip(*batch, strict=True), strict=True)), schema=schema)
-            batches.append(frame.select(pl.when(pl.all() != "").then(pl.all())))
-            batch.clear()
-
     with text.path.open("rb") as file:
         file.seek(offset)
         lines = io.TextIOWrapper(file, encoding="utf-8", newline=_terminator(text))
-        for record in records(lines, delimiter, width, limits.max_line_bytes, lines_before):
-            at, fields = len(numbers), record.fields
-            if record.reason:
-                irregular[at] = record.reason
-            if len(fields) != width:
-                refuse_columns(len(fields), name, limits)
-                if len(fields) < width:
-                    if len(fields) > 1 or fields[0].strip():
-                        irregular[at] = "too_few_fields"
-                elif any(fields[width:]):
-                    surplus[at] = fields[width:]
-                    irregular[at] = "too_many_fields"
-                fields = [*fields[:width], *[""] * (width - len(fields))]
+        for at, record in enumerate(records(lines, delimiter, width, limits.max_line_bytes, lines_before)):
             numbers.append(record.line)
-            batch.append(fields)  # type: ignore[arg-type]
-            if len(batch) == _BATCH:
-                flush()
-        flush()
+            collector.add(at, record)
         lines.detach()
-    cells = pl.concat(batches)
-    return Table(header, cells, pl.Series(numbers, dtype=pl.Int64), surplus=surplus, notes=notes, irregular=irregular)
+    return _Collected(collector.cells(), pl.Series(numbers, dtype=pl.Int64), collector.surplus, collector.irregular)

@@ -40,7 +40,7 @@ class TextFile:
         encoding: of the delivered file: "utf-8", "utf-8-sig", "utf-16", "gb18030" or the declared one.
         size: bytes of the UTF-8 form, ``start`` included.
         lines: line feeds; ``returns``: carriage returns not followed by one.
-        spanning: some line ends after an odd number of quotation marks: a quoted field may run on below.
+        spanning: some line (or the file) ends after an odd number of quotation marks: a quoted field may run on below.
         longest_line: bytes, a little more at most.
     """
 
@@ -74,6 +74,10 @@ class _Gauge:
         self._run: int = 0
         self._quotes: int = 0
         self._ends_in_return = False
+
+    @property
+    def odd_quotes(self) -> bool:
+        return self._quotes % 2 == 1
 
     def feed(self, data: bytes) -> None:
         for at in range(0, len(data), self.step):
@@ -278,7 +282,7 @@ def _temporary_error(error: OSError, name: str) -> IngestionError:
 
 
 def _text_file(path: Path, encoding: str, start: int, gauge: _Gauge) -> TextFile:
-    return TextFile(path, encoding, start, gauge.size, gauge.lines, gauge.returns, gauge.spanning, gauge.longest)
+    return TextFile(path, encoding, start, gauge.size, gauge.lines, gauge.returns, gauge.spanning or gauge.odd_quotes, gauge.longest)
 
 
 def _check_declared(declared: str | None, name: str) -> None:

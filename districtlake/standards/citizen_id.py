@@ -15,7 +15,7 @@ import polars as pl
 from districtlake.standards.calendar_days import Numbers, days_of
 from districtlake.standards.check_digits import Columns, citizen_id_columns, codes_by_width, in_blocks, matrix_of, number_in
 from districtlake.standards.division_code import known_provinces, known_regions
-from districtlake.standards.kind import CellContext, Codes, FirstLook, Kind, Mask, StatusCode, contains, error, mask_of, warning
+from districtlake.standards.kind import CellContext, Codes, FirstLook, Kind, StatusCode, Tests, contains, error, mask_of, warning
 from districtlake.standards.repairs import ALL_BLANKS, APOSTROPHE, INVISIBLE, UPPER, WIDTH, Repair
 
 FIRST_BIRTH_YEAR = 1900
@@ -27,7 +27,7 @@ class CitizenId(Kind):
 
     name = "citizen_id"
     codes: ClassVar[dict[str, StatusCode]] = {
-        "scientific_notation": error("被表格软件显示为科学计数法（如3.30203E+17），后几位数字已丢失，请将该列设为文本后从业务系统重新导出。"),
+        "scientific_notation": error("被表格软件显示为科学计数法（如3.30203E+17），数字已丢失，请将该列设为文本后重新导出。"),
         "length": error("公民身份号码应为18位。"),
         "characters": error("公民身份号码前17位应为数字，第18位应为数字或大写字母X。"),
         "birth_date": error("公民身份号码第7至14位不是真实存在的日期。"),
@@ -76,7 +76,7 @@ class CitizenId(Kind):
             columns.shape[1],
         )
 
-    def _birth_tests(self, year: Numbers, month: Numbers, day: Numbers, today: date) -> list[tuple[Mask | pl.Series, str]]:
+    def _birth_tests(self, year: Numbers, month: Numbers, day: Numbers, today: date) -> Tests:
         birth = year * 10_000 + month * 100 + day
         return [
             (~days_of(year, month, day)[0], "birth_date"),

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import polars as pl
 
-from districtlake.standards.kind import CellContext, CodeListLike, Codes, FirstLook, Kind, Mask, StatusCode, contains, error, mask_of
+from districtlake.standards.kind import CellContext, CodeListLike, Codes, FirstLook, Kind, StatusCode, Tests, contains, error, mask_of
 from districtlake.standards.repairs import DIRTY, MOJIBAKE, Repair, apply_repairs
 
 
@@ -39,7 +39,7 @@ class Code(Kind):
         return FirstLook(raw, ~mask_of(raw.is_in(list(context.code_list.codes))) & raw.is_not_null().to_numpy())
 
     def judge(self, text: pl.Series, context: CellContext) -> tuple[pl.Series, Codes]:
-        tests: list[tuple[Mask | pl.Series, str]] = [(contains(text, MOJIBAKE), "mojibake")]
+        tests: Tests = [(contains(text, MOJIBAKE), "mojibake")]
         if context.code_list is not None and not context.code_list.partial:
             unknown = ~mask_of(text.is_in(list(context.code_list.codes)))
             shared = [label for label, count in Counter(context.code_list.codes.values()).items() if count > 1]

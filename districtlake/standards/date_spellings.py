@@ -13,7 +13,8 @@ import polars as pl
 from districtlake.standards.repairs import Repair
 
 _HOUR, _SIXTY = "(?:[01]?[0-9]|2[0-4])", "[0-5]?[0-9]"
-_CLOCK = rf"(?:上午|下午|[AaPp][Mm])? ?{_HOUR}(?: ?[:时点] ?{_SIXTY}(?: ?[:分] ?{_SIXTY}(?:[.,][0-9]{{1,9}})?秒?)?分?|[时点]整?) ?(?:[AaPp][Mm])?"
+_SECONDS = rf"(?: ?[:分] ?{_SIXTY}(?:[.,][0-9]{{1,9}})?秒?)?"
+_CLOCK = rf"(?:上午|下午|[AaPp][Mm])? ?{_HOUR}(?: ?[:时点] ?{_SIXTY}{_SECONDS}分?|[时点]整?) ?(?:[AaPp][Mm])?"
 TIME = rf"(?:[T ] ?{_CLOCK})?"
 """An optional time of day, which a date drops."""
 _LOCAL_ZONE = r"(?: ?\+0?8(?::?00)?)?"
@@ -41,13 +42,18 @@ def _iso(year: pl.Expr, month: pl.Expr, day: pl.Expr) -> pl.Expr:
     return pl.when(text.str.to_date("%Y-%m-%d", strict=False).is_not_null()).then(text)
 
 
+def _coalesced(text: pl.Series, found: pl.Expr) -> pl.Series:
+    """What ``found`` makes of the column "text", else the text."""
+    return text.alias("text").to_frame().select(pl.coalesce(found, pl.col("text"))).to_series()
+
+
 def _by_pattern(pattern: str, years_before: int = 0) -> Callable[[pl.Series], pl.Series]:
     def apply(text: pl.Series) -> pl.Series:
         fits = text.str.contains(pattern).fill_null(False)
         if not fits.any():
             return text
-        group = [pl.col("text").str.extract(pattern, number).cast(pl.Int32, strict=False) for number in (1, 2, 3)]
-        return text.alias("text").to_frame().select(pl.coalesce(_iso(group[0] + years_before, group[1], group[2]), pl.col("text"))).to_series()
+        year, month, day = (pl.col("text").str.extract(pattern, number).cast(pl.Int32, strict=False) for number in (1, 2, 3))
+        return _coalesced(text, _iso(year + years_before, month, day))
 
     return apply
 
@@ -57,13 +63,15 @@ def _from_serial(text: pl.Series) -> pl.Series:
         return text
     serial = pl.col("text").str.extract(_SERIAL, 1).cast(pl.Int32, strict=False)
     day = (pl.when(serial.is_between(FIRST_SERIAL, LAST_SERIAL)).then(serial) - 25_569).cast(pl.Date).dt.to_string("%Y-%m-%d")
-    return text.alias("text").to_frame().select(pl.coalesce(day, pl.col("text"))).to_series()
+    return _coalesced(text, day)
 
 
 # -- Chinese numerals -------------------------------------------------------------------------------------------------
-_DIGITS = {char: digit for digit, chars in enumerate(("〇○零O0", "一壹元", "二贰", "三叁", "四肆", "五伍", "六陆", "七柒", "八捌", "九玖")) for char in chars}
+_DIGIT_CHARS = ("〇○零O0", "一壹元", "二贰", "三叁", "四肆", "五伍", "六陆", "七柒", "八捌", "九玖")
+_DIGITS = {char: digit for digit, chars in enumerate(_DIGIT_CHARS) for char in chars}
 _NUMERAL = "〇○零一二三四五六七八九十廿卅壹贰叁肆伍陆柒捌玖拾百元O"
-_CHINESE = rf"^((?:中华|中華)?(?:民国|民國)|公元)? ?([{_NUMERAL}0-9]+) ?年(?: ?([{_NUMERAL}0-9]+) ?月(?: ?([{_NUMERAL}0-9]+) ?[日号])?)?(.*)$"
+_SOME = f"([{_NUMERAL}0-9]+)"
+_CHINESE = rf"^((?:中华|中華)?(?:民国|民國)|公元)? ?{_SOME} ?年(?: ?{_SOME} ?月(?: ?{_SOME} ?[日号])?)?(.*)$"
 
 
 def _numeral(text: str) -> int | None:
@@ -91,17 +99,18 @@ def _from_chinese(text: pl.Series) -> pl.Series:
     if not fits.any():
         return text
     # Spellings are few and each is short: Python reads them one by one, each spelling once.
-    groups = text.filter(fits).unique().alias("text").to_frame().with_columns(pl.col("text").str.extract_groups(_CHINESE).alias("group")).rows()
+    spellings = text.filter(fits).unique()
     arabic: dict[str, str] = {}
-    for spelling, group in groups:
+    for spelling, group in zip(spellings, spellings.str.extract_groups(_CHINESE), strict=True):
         era, *numerals, rest = group.values()
         numbers = [None if numeral is None else _numeral(numeral) for numeral in numerals]
         if any(number is None and numeral is not None for number, numeral in zip(numbers, numerals, strict=True)):
             continue
         year, month, day = numbers
         of_republic = era is not None and era != "公元"
-        # 二一年 has a two-digit year, 〇二一年 is none at all: zeros in front are kept to show what was written
-        written = ("民国" if of_republic else "") + (str(year) if of_republic or "十" in numerals[0] else str(year).zfill(len(numerals[0]))) + "年"
+        # zeros in front are kept: 〇二一年 is not 21年
+        shown = str(year) if of_republic or "十" in numerals[0] else str(year).zfill(len(numerals[0]))
+        written = f"{'民国' if of_republic else ''}{shown}年"
         arabic[spelling] = written + (f"{month}月" if month is not None else "") + (f"{day}日" if day is not None else "") + (rest or "")
     return text.replace(arabic)
 

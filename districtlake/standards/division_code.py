@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from districtlake.standards.kind import CellContext, Codes, ElementLike, FirstLook, Kind, StatusCode, contains, error, warning
+from districtlake.standards.kind import CellContext, Codes, ElementLike, FirstLook, Kind, StatusCode, Tests, contains, error, warning
 from districtlake.standards.repairs import ALL_BLANKS, INVISIBLE, LEADING_APOSTROPHE, SIGNS, WIDTH, Repair
 
 PROVINCES = (
@@ -74,7 +74,10 @@ class DivisionCode(Kind):
         rest = np.flatnonzero(codes == self.number("characters"))
         if rest.size:
             part = text.gather(rest)
-            tests = [(contains(part, r"^[0-9](\.[0-9]*)?[Ee]\+?[0-9]{1,3}$"), "scientific_notation"), (contains(part, "^[0-9]+$"), "length")]
+            tests: Tests = [
+                (contains(part, r"^[0-9](\.[0-9]*)?[Ee]\+?[0-9]{1,3}$"), "scientific_notation"),
+                (contains(part, "^[0-9]+$"), "length"),
+            ]
             codes[rest] = self.first_of([*tests, (np.ones(len(part), dtype=np.bool_), "characters")], len(part))
         return text, codes
 

@@ -8,14 +8,26 @@ from typing import ClassVar
 import numpy as np
 import polars as pl
 
-from districtlake.standards.kind import CellContext, Codes, ElementLike, FirstLook, Kind, Mask, StatusCode, contains, error, mask_of, not_matching
+from districtlake.standards.kind import (
+    CellContext,
+    Codes,
+    ElementLike,
+    FirstLook,
+    Kind,
+    Mask,
+    StatusCode,
+    Tests,
+    contains,
+    error,
+    mask_of,
+    not_matching,
+)
 from districtlake.standards.repairs import (
     ALL_BLANKS,
     DIRTY,
     INVISIBLE,
     LEADING_APOSTROPHE,
     MOJIBAKE,
-    SIGNS,
     UPPER,
     WIDTH,
     Repair,
@@ -52,7 +64,7 @@ class Identifier(Kind):
         return FirstLook(raw, suspects | self._breaks_pattern(raw, context))
 
     def judge(self, text: pl.Series, context: CellContext) -> tuple[pl.Series, Codes]:
-        tests = [
+        tests: Tests = [
             (contains(text, r"^[0-9](\.[0-9]*)?E\+[0-9]{1,3}$"), "scientific_notation"),
             (contains(text, MOJIBAKE), "mojibake"),
             (self._breaks_pattern(text, context), "pattern"),
@@ -87,7 +99,7 @@ class Postcode(Kind):
         return FirstLook(raw, not_matching(raw, r"^[0-8][0-9]{5}$") | mask_of(raw == _NO_POSTCODE))
 
     def judge(self, text: pl.Series, context: CellContext) -> tuple[pl.Series, Codes]:
-        tests = [
+        tests: Tests = [
             (not_matching(text, "^[0-9]+$"), "characters"),
             (text.str.len_bytes() != 6, "length"),
             (text == _NO_POSTCODE, "placeholder"),

@@ -7,9 +7,10 @@ joining or reordering rows changes nothing.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
@@ -22,6 +23,8 @@ Codes = npt.NDArray[np.uint8]
 """One number per cell: 0 = ok, i = the i-th of the kind's codes (1-based). Meaningless where the cell has no value."""
 Mask = npt.NDArray[np.bool_]
 Rows = npt.NDArray[np.intp]
+Tests = list[tuple[Mask | pl.Series, str]]
+"""Cells that fail a test (Boolean; null: not), and the code they then get."""
 
 DISTINCT_FROM = 4096
 """Suspicious cells from which on a kind with ``distinct`` treats each spelling once; below, finding them costs more."""
@@ -179,7 +182,8 @@ class Kind(ABC):
     def faults_of(self, element: ElementLike) -> list[str]:
         """What is wrong with the element's options, one English sentence each; empty when they are fine."""
         known = ", ".join(self.options) or "none"
-        return [f"option '{name}' is not one of kind '{self.name}'; its options: {known}" for name in element.options if name not in self.options]
+        unknown = [name for name in element.options if name not in self.options]
+        return [f"option '{name}' is not one of kind '{self.name}'; its options: {known}" for name in unknown]
 
     # what each kind says for itself ----------------------------------------------------------------------------------
     @abstractmethod
@@ -199,8 +203,13 @@ class Kind(ABC):
         """Cleanse one raw column (String). Pure; cells are judged one by one."""
         raw = raw.rechunk()
         look = self.first_look(raw, context)
-        missing = self._missing_spellings(context)
+        missing = _spellings_of_missing(context.missing, self.repairs)
         suspects = np.flatnonzero(look.suspects | self._looks_fine_but_missing(raw, missing, context))
+        if suspects.size == 0:
+            none = pl.Series(dtype=pl.String)
+            return CleanedColumn(
+                look.value, self._status(np.zeros(len(raw), dtype=np.uint8), raw, suspects, none), raw, suspects, none, none
+            )
         delivered = raw if suspects.size == len(raw) else raw.gather(suspects)
         treated = self._treated(delivered, missing, context)
         changed = mask_of(treated.text.ne_missing(delivered))
@@ -218,10 +227,10 @@ class Kind(ABC):
         """The code's number in ``Codes``."""
         return list(self.codes).index(code) + 1
 
-    def first_of(self, tests: Iterable[tuple[Mask | pl.Series, str]], length: int) -> Codes:
+    def first_of(self, tests: Tests, length: int) -> Codes:
         """The first test that hits gives each cell its code; 0 where none does."""
         codes = np.zeros(length, dtype=np.uint8)
-        for mask, code in reversed(list(tests)):
+        for mask, code in reversed(tests):
             codes[mask.fill_null(False).to_numpy() if isinstance(mask, pl.Series) else mask] = self.number(code)
         return codes
 
@@ -255,14 +264,6 @@ class Kind(ABC):
             status.scatter(altered[after.is_null().to_numpy()], None)
         return status
 
-    def _missing_spellings(self, context: CellContext) -> frozenset[str]:
-        """The declared spellings in the forms in which they meet a cell: as written, in other case, and repaired."""
-        declared = context.missing
-        if not declared:
-            return frozenset()
-        written = {form for text in declared for form in (text, text.lower(), text.upper(), text.capitalize())}
-        return frozenset(written | set(apply_repairs(pl.Series(sorted(written), dtype=pl.String), self.repairs)[0].to_list()))
-
     def _looks_fine_but_missing(self, raw: pl.Series, missing: frozenset[str], context: CellContext) -> Mask:
         """Cells that spell "no value" in a form the first look would let pass, such as 0 or 999 in a number."""
         spellings = pl.Series(sorted(missing | {""}), dtype=pl.String)
@@ -270,6 +271,15 @@ class Kind(ABC):
         if unsuspected.is_empty():
             return np.zeros(len(raw), dtype=np.bool_)
         return mask_of(raw.is_in(unsuspected.implode()))
+
+
+@cache
+def _spellings_of_missing(declared: tuple[str, ...], repairs: tuple[Repair, ...]) -> frozenset[str]:
+    """The declared spellings in the forms in which they meet a cell: as written, in other case, and repaired."""
+    if not declared:
+        return frozenset()
+    written = {form for text in declared for form in (text, text.lower(), text.upper(), text.capitalize())}
+    return frozenset(written | set(apply_repairs(pl.Series(sorted(written), dtype=pl.String), repairs)[0].to_list()))
 
 
 def mask_of(flags: pl.Series) -> Mask:

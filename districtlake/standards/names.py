@@ -23,7 +23,9 @@ class PersonName(Text):
     }
     repairs: ClassVar[tuple[Repair, ...]] = (*TEXT, MIDDLE_DOT, HAN_BLANK)
     # Letters of any script, marks that belong to them (variation selectors among them) and the middle dot need no second look.
-    suspicious: ClassVar[str] = rf"{DIRTY}|\p{{Han}}.? +\p{{Han}}|[{DOT_CLASS}--·]|[^\p{{L}}\p{{M}}〇·\x{{200C}}\x{{200D}} .'’-]|^[^\p{{L}}〇]*$| *· +| +·"
+    suspicious: ClassVar[str] = (
+        rf"{DIRTY}|\p{{Han}}.? +\p{{Han}}|[{DOT_CLASS}--·]|[^\p{{L}}\p{{M}}〇·\x{{200C}}\x{{200D}} .'’-]|^[^\p{{L}}〇]*$|· | ·"
+    )
     tests: ClassVar[tuple[tuple[str, str], ...]] = (
         (MOJIBAKE, "mojibake"),
         (PRIVATE_USE, "private_use"),

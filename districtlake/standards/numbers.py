@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 import polars as pl
 
-from districtlake.standards.kind import CellContext, Codes, ElementLike, FirstLook, Kind, Mask, StatusCode, contains, error, mask_of
+from districtlake.standards.kind import CellContext, Codes, ElementLike, FirstLook, Kind, Mask, StatusCode, Tests, contains, error, mask_of
 from districtlake.standards.repairs import (
     BLANK,
     INVISIBLE,
@@ -56,6 +56,10 @@ def _exact_scientific(text: pl.Series) -> pl.Series:
     return text.replace(exact)
 
 
+def _completed_point(text: pl.Series) -> pl.Series:
+    return text.str.replace(r"^([+-]?)\.([0-9]+)$", "${1}0.${2}").str.replace(r"^([+-]?[0-9]+)\.$", "${1}")
+
+
 class Number(Kind):
     """What integers and decimals share. A unit after the number is dropped only if it is the declared one."""
 
@@ -74,7 +78,7 @@ class Number(Kind):
             *without_unit,
             Repair("number.thousands", "去除千位分隔符", _without_thousands),
             Repair("number.scientific", "数字完整的科学计数法改为普通写法", _exact_scientific),
-            Repair("number.point", "补全小数点前后的数字", lambda text: text.str.replace(r"^([+-]?)\.([0-9]+)$", "${1}0.${2}").str.replace(r"^([+-]?[0-9]+)\.$", "${1}")),
+            Repair("number.point", "补全小数点前的零，去除末尾的小数点", _completed_point),
             *self._exact_decimals(context),
         )
 
@@ -84,7 +88,7 @@ class Number(Kind):
 
     def judge(self, text: pl.Series, context: CellContext) -> tuple[pl.Series, Codes]:
         value, fits = self._typed(text, context)
-        tests = [
+        tests: Tests = [
             (contains(text, _SCIENTIFIC), "scientific_notation"),
             (contains(text, r"^[+-]?[0-9.]*,[0-9,.]*$"), "separators"),
             *self._misfits(text, context),
@@ -100,7 +104,7 @@ class Number(Kind):
         """Typed values, and which cells have one that equals the text exactly."""
 
     @abstractmethod
-    def _misfits(self, text: pl.Series, context: CellContext) -> list[tuple[Mask, str]]:
+    def _misfits(self, text: pl.Series, context: CellContext) -> Tests:
         """Numbers that the type cannot hold."""
 
     @abstractmethod
@@ -132,7 +136,7 @@ class Integer(Number):
         value = text.cast(pl.Int64, strict=False)
         return value, value.is_not_null().to_numpy()
 
-    def _misfits(self, text: pl.Series, context: CellContext) -> list[tuple[Mask, str]]:
+    def _misfits(self, text: pl.Series, context: CellContext) -> Tests:
         return [(contains(text, r"^[+-]?[0-9]+\.[0-9]+$"), "not_an_integer"), (contains(text, r"^[+-]?[0-9]+$"), "out_of_range")]
 
     def _exact_decimals(self, context: CellContext) -> tuple[Repair, ...]:
@@ -172,9 +176,11 @@ class Decimal(Number):
         fits = contains(text, f"^[+-]?{whole}{decimals}$")
         value = text.cast(pl.Decimal(precision, scale), strict=False)  # rounds what does not fit: those cells lose their value
         misfits = np.flatnonzero(~fits & value.is_not_null().to_numpy())
-        return (value.scatter(misfits, None) if misfits.size else value), fits
+        if misfits.size:
+            value = pl.select(pl.when(pl.Series(fits)).then(value)).to_series()
+        return value, fits
 
-    def _misfits(self, text: pl.Series, context: CellContext) -> list[tuple[Mask, str]]:
+    def _misfits(self, text: pl.Series, context: CellContext) -> Tests:
         _, scale = _shape(context.element)
         return [(contains(text, rf"^[+-]?[0-9]+\.[0-9]{{{scale + 1},}}$"), "too_many_decimals"), (contains(text, _PLAIN), "out_of_range")]
 

@@ -6,7 +6,19 @@ from typing import ClassVar
 
 import polars as pl
 
-from districtlake.standards.kind import CellContext, Codes, FirstLook, Kind, StatusCode, contains, error, mask_of, not_matching, warning
+from districtlake.standards.kind import (
+    CellContext,
+    Codes,
+    FirstLook,
+    Kind,
+    StatusCode,
+    Tests,
+    contains,
+    error,
+    mask_of,
+    not_matching,
+    warning,
+)
 from districtlake.standards.repairs import BLANK, DASHES, INVISIBLE, LEADING_APOSTROPHE, LINE_BREAK, SIGNS, TRIM, WIDTH, Repair, replacing
 
 MOBILE = "1[3-9][0-9]{9}"
@@ -48,7 +60,7 @@ class Phone(Kind):
         return FirstLook(raw, not_matching(raw, _NORMAL))
 
     def judge(self, text: pl.Series, context: CellContext) -> tuple[pl.Series, Codes]:
-        tests = [
+        tests: Tests = [
             (contains(text, r"^[0-9](\.[0-9]*)?[Ee]\+?[0-9]{1,3}$"), "scientific_notation"),
             (contains(text, _LOCAL), "no_area_code"),
             (contains(text, _FOREIGN), "foreign"),

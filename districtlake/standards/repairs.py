@@ -88,7 +88,11 @@ _WIDE_ALNUM = "".join(chr(ord(char) + 0xFEE0) for char in string.digits + string
 
 # -- text -------------------------------------------------------------------------------------------------------------
 INVISIBLE = Repair("text.invisible", "去除不可见字符（控制符、零宽空格、BOM、双向控制符）", replacing(f"[{INVISIBLE_CLASS}]+"))
-LINE_BREAK = Repair("text.line_break", "单元格内换行改为空格", replacing(rf"[ {BLANK_CLASS}]*[{LINE_BREAK_CLASS}]+[ {BLANK_CLASS}{LINE_BREAK_CLASS}]*", " "))
+LINE_BREAK = Repair(
+    "text.line_break",
+    "单元格内换行改为空格",
+    replacing(rf"[ {BLANK_CLASS}]*[{LINE_BREAK_CLASS}][ {BLANK_CLASS}{LINE_BREAK_CLASS}]*", " "),
+)
 BLANK = Repair("text.blank", "全角空格、不间断空格、制表符改为半角空格", replacing(f"[{BLANK_CLASS}]", " "))
 TRIM = Repair("text.trim", "去除首尾空白", lambda text: text.str.strip_chars(" "))
 WIDTH = Repair("text.width", "全角字母和数字改为半角", mapping(_WIDE_ALNUM, string.digits + string.ascii_letters))
@@ -108,9 +112,11 @@ MIDDLE_DOT = Repair(
     "name.middle_dot",
     "间隔号统一为“·”",
     # The full-width full stop is a middle dot only between Han: J．Smith abbreviates.
-    lambda text: text.str.replace_all(rf"({HAN}) *[{DOT_CLASS}．] *({HAN})", "${1}·${2}")
-    .str.replace_all(rf"({HAN}) *[{DOT_CLASS}．] *({HAN})", "${1}·${2}")
-    .str.replace_all(rf"[{DOT_CLASS}]", "·"),
+    lambda text: (
+        text.str.replace_all(rf"({HAN}) *[{DOT_CLASS}．] *({HAN})", "${1}·${2}")
+        .str.replace_all(rf"({HAN}) *[{DOT_CLASS}．] *({HAN})", "${1}·${2}")
+        .str.replace_all(rf"[{DOT_CLASS}]", "·")
+    ),
 )
 ADDRESS_BLANK = Repair(
     "address.blank",

@@ -49,4 +49,3 @@ class Address(Text):
     codes: ClassVar[dict[str, StatusCode]] = {"mojibake": MOJIBAKE_ERROR, "private_use": PRIVATE_USE_ERROR}
     repairs: ClassVar[tuple[Repair, ...]] = (*TEXT, HAN_BLANK, ADDRESS_BLANK, ADDRESS_SIGN)
     suspicious: ClassVar[str] = rf"{DIRTY}|\p{{Han}}.? +[\p{{Han}}0-9A-Za-z#]|[0-9A-Za-z#] +\p{{Han}}|[0-9A-Za-z]－[0-9A-Za-z]"
-

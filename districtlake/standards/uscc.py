@@ -27,7 +27,7 @@ from districtlake.standards.check_digits import (
     uscc_values_check,
 )
 from districtlake.standards.division_code import NATIONAL, known_regions
-from districtlake.standards.kind import CellContext, Codes, FirstLook, Kind, StatusCode, contains, error, mask_of, warning
+from districtlake.standards.kind import CellContext, Codes, FirstLook, Kind, StatusCode, Tests, contains, error, mask_of, warning
 from districtlake.standards.repairs import ALL_BLANKS, APOSTROPHE, DASHES, INVISIBLE, SIGNS, UPPER, WIDTH, Repair, replacing
 
 AUTHORITIES = "123456789ANY"
@@ -65,9 +65,13 @@ class Uscc(Kind):
             part = text.gather(rest)
             fifteen = contains(part, r"^[0-9]{15}$")
             fifteen[fifteen] = registration_number_check(matrix_of(part.filter(pl.Series(fifteen)), 15))
-            wrong_letters = mask_of(part.str.len_chars() == 18)
-            tests = [(contains(part, _SCIENTIFIC), "scientific_notation"), (fifteen, "legacy_registration_number"), (wrong_letters, "characters")]
-            codes[rest] = self.first_of([*tests, (np.ones(len(part), dtype=np.bool_), "length")], len(part))
+            tests: Tests = [
+                (contains(part, _SCIENTIFIC), "scientific_notation"),
+                (fifteen, "legacy_registration_number"),
+                (part.str.len_chars() == 18, "characters"),
+                (np.ones(len(part), dtype=np.bool_), "length"),
+            ]
+            codes[rest] = self.first_of(tests, len(part))
         letters = np.flatnonzero(codes == self.number("characters"))
         if letters.size:  # six Han characters, too, are 18 bytes
             codes[letters[mask_of(text.gather(letters).str.len_chars() != 18)]] = self.number("length")

@@ -278,3 +278,17 @@ def test_a_disk_that_fills_while_re_encoding_is_retryable(tmp_path: Path, monkey
         signal.signal(signal.SIGXFSZ, handler)
     assert error.retryable
     assert read(path).frame.height == 39_999
+
+
+@pytest.mark.parametrize("spelling", [" r='{}'", '\tr="{}"', ' r = "{}"', ' s="1" r="{}"'])
+def test_cells_far_apart_however_their_address_is_spelled(tmp_path: Path, spelling: str) -> None:
+    good = workbook(tmp_path / "good.xlsx", {(0, 0): "姓名", (0, 1): "面积", (1, 0): 1})
+    path = tmp_path / "far.xlsx"
+    with zipfile.ZipFile(good) as old, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            content = old.read(name)
+            if name.endswith("sheet1.xml"):
+                assert b' r="A2"' in content
+                content = content.replace(b' r="A2"', spelling.format("XFD1048576").encode())
+            new.writestr(name, content)
+    refused(path, "ingestion.too_many_columns")
