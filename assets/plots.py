@@ -47,7 +47,7 @@ def failing_rows_by_dimension(results: pl.DataFrame, labels: dict[str, str], *, 
             axes.annotate(str(total), (position, total), ha="center", va="bottom", fontsize=9, xytext=(0, 2), textcoords="offset points")
         axes.set_xticks(list(positions), list(labels.values()), fontsize=8)
         axes.set_title(title, fontsize=10, loc="left")
-        axes.set_ylabel("不符合的行", fontsize=9)
+        axes.set_ylabel("不符合（行×规则）", fontsize=9)
         axes.spines[["top", "right"]].set_visible(False)
         axes.set_ylim(0, max([*floor, 1]) * 1.18)
         if any(floor):

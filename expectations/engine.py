@@ -226,10 +226,13 @@ class FusedEngine(PandasExecutionEngine):
                 expressions[metric.id] = compile_aggregate(
                     self.table, metric.metric_name, metric.metric_domain_kwargs, metric.metric_value_kwargs
                 )
-            except (Unfused, LookupError):  # pandas answers, or says what is wrong
+            except Exception:  # pandas answers, or fails as that metric alone
                 continue
         if expressions:
-            row = self.table.frame.lazy().select(**{f"value_{n}": e for n, e in enumerate(expressions.values())}).collect().row(0)
+            try:
+                row = self.table.frame.lazy().select(**{f"value_{n}": e for n, e in enumerate(expressions.values())}).collect().row(0)
+            except pl.exceptions.PolarsError:
+                return  # pandas answers
             self._answers.update({key: as_gx_expects(value) for key, value in zip(expressions, row, strict=True)})
 
     @staticmethod

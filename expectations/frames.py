@@ -11,8 +11,6 @@ from expectations.literals import is_textual
 if TYPE_CHECKING:
     import pandas as pd
 
-_EXACT_IN_FLOAT = 2**53
-
 
 def to_pandas(frame: pl.DataFrame) -> pd.DataFrame:
     """The frame with missing values as pandas understands them, and a RangeIndex (so an index label is a row position).
@@ -34,6 +32,11 @@ def _series(column: pl.Series) -> pd.Series:
         return pd.Series(column.cast(pl.String).to_pandas(), dtype="str")
     if isinstance(dtype, pl.Decimal):
         return column.cast(pl.Float64).to_pandas()
-    if dtype.is_integer() and column.null_count() and not column.is_between(-_EXACT_IN_FLOAT, _EXACT_IN_FLOAT).fill_null(True).all():
+    if dtype.is_integer() and column.null_count() and not _exact_in_float(column):
         return pd.Series(pd.array(column.to_list(), dtype="UInt64" if dtype.is_unsigned_integer() else "Int64"))
     return column.to_pandas()
+
+
+def _exact_in_float(column: pl.Series) -> bool:
+    low, high = column.min(), column.max()
+    return not isinstance(low, int) or not isinstance(high, int) or -(2**53) <= low <= high <= 2**53

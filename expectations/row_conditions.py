@@ -37,7 +37,7 @@ def row_mask(frame: pl.DataFrame, condition: Mapping[str, Any] | Any) -> pl.Seri
             pass  # a comparison across types: pandas has a view on it
         tree = {"pass_through_filter": _query(tree)}
     text = tree["pass_through_filter"]
-    named = [column for column in frame.columns if column in text]
+    named = [column for column in frame.columns if column in text] or frame.columns[:1]  # "index > 3" names none, but has rows
     selected = to_pandas(frame.select(named)).query(text).index
     mask = pl.Series([False]).extend_constant(False, max(frame.height - 1, 0)) if frame.height else pl.Series([], dtype=pl.Boolean)
     return mask.scatter(selected.to_numpy(), True) if len(selected) else mask

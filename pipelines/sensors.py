@@ -54,7 +54,7 @@ def agency_requests(district: District, *, by_job: bool = True) -> Iterator[dg.R
 
 def arrival_sensor(jobs: list[AssetJob]) -> dg.SensorDefinition:
     @dg.sensor(
-        name="arrivals", jobs=jobs, minimum_interval_seconds=20, default_status=dg.DefaultSensorStatus.RUNNING,
+        name="arrivals", jobs=jobs, minimum_interval_seconds=10, default_status=dg.DefaultSensorStatus.RUNNING,
         description="新交付到达：登记、归档并启动该机构的处理",
     )  # fmt: skip
     def arrivals(context: dg.SensorEvaluationContext, district: dg.ResourceParam[District]) -> dg.SensorResult | dg.SkipReason:
@@ -71,7 +71,7 @@ def arrival_sensor(jobs: list[AssetJob]) -> dg.SensorDefinition:
 
 def quality_sensor() -> dg.SensorDefinition:
     @dg.sensor(
-        name="quality", jobs=list(OPERATOR_JOBS), minimum_interval_seconds=20, default_status=dg.DefaultSensorStatus.RUNNING,
+        name="quality", jobs=list(OPERATOR_JOBS), minimum_interval_seconds=10, default_status=dg.DefaultSensorStatus.RUNNING,
         description="问题数据变成工单并写出退回包（第二十七条）",
     )  # fmt: skip
     def quality(context: dg.SensorEvaluationContext, district: dg.ResourceParam[District]) -> dg.SensorResult:

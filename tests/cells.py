@@ -41,7 +41,13 @@ def element(kind: str, *, unit: str = "", missing: tuple[str, ...] = (), sensiti
 
 
 def context(
-    kind: str, *, codes: CodeList | None = None, today: date = TODAY, item_unit: str | None = None, item_missing: tuple[str, ...] = (), **given: Any
+    kind: str,
+    *,
+    codes: CodeList | None = None,
+    today: date = TODAY,
+    item_unit: str | None = None,
+    item_missing: tuple[str, ...] = (),
+    **given: Any,
 ) -> CellContext:
     item = Item(name="item", title="数据项", element="element", unit=item_unit, missing=item_missing)
     return CellContext(element=element(kind, **given), item=item, code_list=codes, today=today)

@@ -123,9 +123,10 @@ def advance(
     sightings = problems.sightings_of_rows(
         resource, applicable, validation.failures, judged, judged_raw, text_keys, status_reasons(resource, catalog)
     )
-    quarantine = _quarantine(tables.quarantine, judged, judged_raw, quarantined, sightings, validation, text_keys, arrival, resource, catalog)
-    whole = arrival.mode == "snapshot"
     unreadable_keys = int((~_key_readable(judged, resource)).sum()) if resource.key else 0
+    whole = arrival.mode == "snapshot"
+    before = tables.quarantine.clear() if whole and unreadable_keys == 0 else tables.quarantine
+    quarantine = _quarantine(before, judged, judged_raw, quarantined, sightings, validation, text_keys, arrival, resource, catalog)
     types = item_types(resource, catalog)
     stale = quarantine.select(
         [pl.col(name).cast(types[name], strict=False) if name in types else pl.col("key").alias(name) for name in key]
@@ -234,7 +235,9 @@ def _content(cleansed: pl.DataFrame, raw: pl.DataFrame, resource: Resource) -> p
             sound = pl.col(status).is_null() | (pl.col(status).cast(pl.String) == "ok")
             value = pl.when(sound).then(value).otherwise(pl.col(f"{name}__raw"))
         columns.append(value.alias(name))
-    return cleansed.with_columns([raw[name].alias(f"{name}__raw") for name in names]).select([*columns, "_extra"])
+    # without a key the stored items are the identity: what else a row holds makes it no other row
+    beside = ["_extra"] if resource.key else []
+    return cleansed.with_columns([raw[name].alias(f"{name}__raw") for name in names]).select([*columns, *beside])
 
 
 def _later_copies(content: pl.DataFrame) -> pl.Series:
@@ -289,7 +292,7 @@ def _quarantine(
 ) -> pl.DataFrame:  # fmt: skip
     """The quarantine after the delivery: each failing row once, with every rule it broke. A row leaves when its key passes or is gone."""
     schema = schema_of("quarantine", resource, catalog)
-    kept = before.clear() if arrival.mode == "snapshot" else before.filter(~pl.col("key").is_in(keys.unique().implode()))
+    kept = before.filter(~pl.col("key").is_in(keys.unique().implode()))
     index = quarantined.arg_true()
     if len(index) == 0:
         return kept

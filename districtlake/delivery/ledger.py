@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, time
 from typing import Any
 
 from sqlalchemy import func, select
 
 from districtlake.catalog.models import Resource
+from districtlake.clock import SHANGHAI
 from districtlake.delivery.advance import Step
 from districtlake.delivery.district import District
 from districtlake.errors import DistrictLakeError, NotFound
@@ -87,17 +88,52 @@ def waiting(store: Store) -> list[Waiting]:
         return [Waiting(*row) for row in session.execute(query)]
 
 
-def newest_done_snapshot(store: Store, resource: str, before_operation: int | None = None) -> tuple[date, str] | None:
-    """Data date and file name of the latest-dated snapshot in the warehouse (of those processed before an operation)."""
-    query = select(Delivery.data_date, Delivery.file_name).where(
-        Delivery.resource == resource, Delivery.state == "done", Delivery.mode == "snapshot", Delivery.data_date.is_not(None)
-    )
+@dataclass(frozen=True)
+class Past:
+    """What the deliveries in the warehouse mean for the next one.
+
+    Attributes:
+        snapshot: data date and file name of the latest-dated snapshot; an older one is held.
+        moment: the latest moment from which any of them is valid. What comes later in the order of processing is valid from then
+            at the earliest, so that versions of a row never overlap.
+    """
+
+    snapshot: tuple[date, str] | None = None
+    moment: datetime | None = None
+
+    def after(self, delivery: Delivery) -> Past:
+        """The past once ``delivery`` has reached the warehouse."""
+        snapshot = self.snapshot
+        if delivery.mode == "snapshot" and delivery.data_date is not None:
+            stated = (delivery.data_date, delivery.file_name)
+            snapshot = max(snapshot or stated, stated)
+        return Past(snapshot, self.valid_from(delivery))
+
+    def valid_from(self, delivery: Delivery) -> datetime:
+        """From when a delivery's content is valid: the start of its data's day in Shanghai, or its receipt where no date is known."""
+        day = delivery.data_date
+        at = datetime.combine(day, time(), tzinfo=SHANGHAI) if day is not None else delivery.received_at
+        return max(at, self.moment or at)
+
+
+def past_of(store: Store, resource: str, before_operation: int | None = None) -> Past:
+    """The past made of all deliveries in the warehouse, or of those processed before an operation."""
+    query = select(Delivery).where(Delivery.resource == resource, Delivery.state == "done")
     if before_operation is not None:
         earlier = select(Operation.delivery_id).where(Operation.resource == resource, Operation.id < before_operation)
         query = query.where(Delivery.id.in_(earlier))
-    with store.session() as session:
-        row = session.execute(query.order_by(Delivery.data_date.desc(), Delivery.file_name.desc()).limit(1)).first()
-    return (row[0], row[1]) if row else None
+    snapshots = query.where(Delivery.mode == "snapshot", Delivery.data_date.is_not(None))
+    latest = (
+        snapshots.order_by(Delivery.data_date.desc(), Delivery.file_name.desc()),
+        query.where(Delivery.data_date.is_not(None)).order_by(Delivery.data_date.desc()),
+        query.where(Delivery.data_date.is_(None)).order_by(Delivery.received_at.desc()),
+    )
+    past = Past()
+    with store.session(read_only=True) as session:
+        for found in latest:
+            delivery = session.scalars(found.limit(1)).first()
+            past = past.after(delivery) if delivery is not None else past
+    return past
 
 
 def begin(

@@ -6,8 +6,6 @@ the fold of ``advance`` is repeated from the state before the delivery, and only
 
 from __future__ import annotations
 
-from datetime import date
-
 from sqlalchemy import select
 
 from districtlake.catalog.models import Resource
@@ -34,13 +32,7 @@ def release(district: District, delivery_id: str, engine: Engine, *, actor: str,
             f"Delivery {delivery.id} is {delivery.state}, not held.", hint="Only a held delivery can be released: districtlake deliveries list."
         )
     waived = delivery_rules.WAIVABLE | {rule.id for rule in rules_of(resource, district.catalog) if rule.on_failure == "hold"}
-    outcomes = _again(district, resource, delivery, "release", engine, actor, reason, waive={delivery.id: frozenset(waived)})
-    if any(outcome.delivery == delivery.id and outcome.state == "held" for outcome in outcomes):
-        raise OperationRefused(
-            f"Delivery {delivery.id} stays held: {next(o.why for o in outcomes if o.delivery == delivery.id)}",
-            hint="This cannot be overruled. Ask the agency for a complete, readable file.",
-        )
-    return outcomes
+    return _again(district, resource, delivery, "release", engine, actor, reason, waive={delivery.id: frozenset(waived)})
 
 
 def withdraw(district: District, delivery_id: str, engine: Engine, *, actor: str, reason: str) -> list[Outcome]:
@@ -81,17 +73,18 @@ def _again(
     with lock(district.settings.locks, resource.id, tell=engine.hooks.tell):
         ensure_tables(district.lake, resource, district.catalog)
         finish_interrupted(district, resource, engine)
-        sequence, base, newest = _from(district, delivery)
+        _refuse_if_moved(district, delivery)
+        sequence, base, past = _from(district, delivery)
         folded = [d for d in sequence if not (without and d.id == delivery.id)]
         waived = {**_released_before(district, resource, folded), **(waive or {})}
         affected = [d.id for d in sequence]
         return rebuild(
             district, resource, kind, folded, base, affected, engine,
-            newest=newest, waived=waived, actor=actor, reason=reason, subject=delivery.id,
+            past=past, waived=waived, actor=actor, reason=reason, subject=delivery.id,
         )  # fmt: skip
 
 
-def _from(district: District, delivery: Delivery) -> tuple[list[Delivery], dict[str, int] | None, tuple[date, str] | None]:
+def _from(district: District, delivery: Delivery) -> tuple[list[Delivery], dict[str, int] | None, ledger.Past]:
     """The deliveries from this one on, in the order they were processed, and the table versions before them.
 
     When the resource was rebuilt after this delivery's first processing, those versions mean another past: start from nothing.
@@ -114,8 +107,8 @@ def _from(district: District, delivery: Delivery) -> tuple[list[Delivery], dict[
     start = None if rebuilt or first is None else first
     order = [o.delivery_id for o in operations if o.kind == "process" and o.delivery_id in by_id and (start is None or o.seq >= start.seq)]
     sequence = [by_id[i] for i in dict.fromkeys(order) if i is not None]
-    newest = ledger.newest_done_snapshot(district.store, delivery.resource, before_operation=start.id) if start else None
-    return sequence, (dict(start.base_versions) if start else None), newest
+    past = ledger.past_of(district.store, delivery.resource, before_operation=start.id) if start else ledger.Past()
+    return sequence, (dict(start.base_versions) if start else None), past
 
 
 def _released_before(district: District, resource: Resource, folded: list[Delivery]) -> dict[str, frozenset[str]]:
@@ -132,7 +125,23 @@ def _released_before(district: District, resource: Resource, folded: list[Delive
     return {d.id: frozenset(everything) for d in folded if d.id in released}
 
 
+def _refuse_if_moved(district: District, delivery: Delivery) -> None:
+    """Ask under the resource's lock: what was read before it may be true no more."""
+    now = ledger.get(district.store, delivery.id).state
+    if now != delivery.state:
+        raise OperationRefused(
+            f"Delivery {delivery.id} was {delivery.state} and is {now} now: another process was at it.",
+            hint="Look at it again before you act: districtlake deliveries list.",
+        )
+
+
 def _set_state(district: District, delivery: Delivery, state: str, actor: str, reason: str) -> None:
+    with lock(district.settings.locks, delivery.resource):
+        _refuse_if_moved(district, delivery)
+        _record_state(district, delivery, state, actor, reason)
+
+
+def _record_state(district: District, delivery: Delivery, state: str, actor: str, reason: str) -> None:
     with district.store.session() as session:
         row = session.get_one(Delivery, delivery.id)
         row.state, row.state_reason = state, reason

@@ -8,22 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
+from datetime import date, datetime
 from typing import Any
 
 import polars as pl
 
 from districtlake.catalog.models import Resource
-from districtlake.clock import SHANGHAI, local_date
+from districtlake.clock import local_date
 from districtlake.delivery import ledger
 from districtlake.delivery.advance import Arrival, Step, Tables, advance
 from districtlake.delivery.district import District
 from districtlake.delivery.locks import lock
-from districtlake.errors import DistrictLakeError, IngestionError
+from districtlake.errors import DistrictLakeError, IngestionError, OperationRefused
 from districtlake.ingestion.archive import path_of
 from districtlake.ingestion.read import Limits, read_file
 from districtlake.quality.validation import RuleResult, Validator
-from districtlake.store.tables import Delivery
+from districtlake.store.tables import Delivery, Operation
 from districtlake.warehouse.changes import difference
 from districtlake.warehouse.commit import Commits, read, recover, versions
 from districtlake.warehouse.tables import ensure_tables, key_columns, schema_of
@@ -97,19 +97,18 @@ def process_delivery(district: District, resource: Resource, delivery: Delivery,
     operation = ledger.begin(district, resource, "process", delivery.id, versions(district.lake, resource.id))
     try:
         tables = load_tables(district, resource)
-        arrival = arrival_of(district, resource, delivery, ledger.newest_done_snapshot(district.store, resource.id))
+        arrival = arrival_of(district, resource, delivery, ledger.past_of(district.store, resource.id))
         now = operation.started_at
         step = advance(tables, arrival, resource, district.catalog, engine.validator, district.reference_values, now)
         ended = {delivery.id: ledger.Ended.of(step)}
         ledger.prepare(district, operation.id, ended)
         commit_step(district, resource, operation.id, operation.base_versions, step, engine)
     except Exception as error:
-        recover(district.lake, resource.id, operation.base_versions, operation.id)
         known = error if isinstance(error, DistrictLakeError) else _unexpected(error, delivery)
-        ledger.fail(district, operation.id, delivery.id, known)
         if not isinstance(error, DistrictLakeError):
             engine.hooks.tell(f"{delivery.file_name}: {type(error).__name__}")
-        return Outcome(resource.id, delivery.id, delivery.file_name, "failed", {}, known.message, error=known)
+        if not _written_after_all(district, resource, operation, delivery.id, known, engine):
+            return Outcome(resource.id, delivery.id, delivery.file_name, "failed", {}, known.message, error=known)
     state = "held" if step.held else "done"
     ledger.finish(district, operation.id, ended)
     engine.hooks.committed("ledger")
@@ -117,6 +116,23 @@ def process_delivery(district: District, resource: Resource, delivery: Delivery,
         resource.id, delivery.id, delivery.file_name, state, step.counts, step.why, step.results,
         seconds=datetime.now().timestamp() - started,  # noqa: DTZ005
     )  # fmt: skip
+
+
+def _written_after_all(
+    district: District, resource: Resource, operation: Operation, delivery: str | None, error: DistrictLakeError, engine: Engine
+) -> bool:
+    """Undo what a failed operation wrote and record why it failed. Where even that fails (a full disk), the next run does it.
+
+    Returns:
+        True when it failed behind its commit point (a checkpoint that could not be written): then it did not fail.
+    """
+    try:
+        if recover(district.lake, resource.id, operation.base_versions, operation.id):
+            return True
+        ledger.fail(district, operation.id, delivery, error)
+    except Exception as second:  # the first error is the one to tell; the operation stays open and is settled as after a crash
+        engine.hooks.tell(f"{resource.id}: undoing failed with {type(second).__name__}; the next run undoes it.")
+    return False
 
 
 def finish_interrupted(district: District, resource: Resource, engine: Engine) -> None:
@@ -144,13 +160,9 @@ def load_tables(district: District, resource: Resource, at: dict[str, int] | Non
 
 
 def arrival_of(
-    district: District, resource: Resource, delivery: Delivery, newest: tuple[date, str] | None, waived: frozenset[str] = frozenset()
+    district: District, resource: Resource, delivery: Delivery, past: ledger.Past, waived: frozenset[str] = frozenset()
 ) -> Arrival:
-    """Read a delivery from the archive. A file that cannot be read arrives without rows, with the reason.
-
-    Args:
-        newest: data date and file of the latest-dated snapshot processed before this delivery.
-    """
+    """Read a delivery from the archive. A file that cannot be read arrives without rows, with the reason."""
     settings = district.settings
     limits = Limits(max_bytes=settings.max_file_mb * 2**20)
     raw: pl.DataFrame | None = None
@@ -166,22 +178,16 @@ def arrival_of(
         unreadable = str(error)
         ledger.add_receipt(district.store, delivery.id, {"error": error.as_dict()})
     return Arrival(
-        id=delivery.id, file=delivery.file_name, mode=delivery.mode, at=effective_at(delivery), today=local_date(delivery.received_at),
-        raw=raw, missing=missing, unreadable=unreadable, older_than=_older_than(delivery, newest), waived=waived,
+        id=delivery.id, file=delivery.file_name, mode=delivery.mode, at=past.valid_from(delivery), today=local_date(delivery.received_at),
+        raw=raw, missing=missing, unreadable=unreadable, older_than=_older_than(delivery, past), waived=waived,
     )  # fmt: skip
 
 
-def _older_than(delivery: Delivery, newest: tuple[date, str] | None) -> str:
+def _older_than(delivery: Delivery, past: ledger.Past) -> str:
+    newest = past.snapshot
     if delivery.mode != "snapshot" or delivery.data_date is None or newest is None or newest[0] <= delivery.data_date:
         return ""
     return newest[1]
-
-
-def effective_at(delivery: Delivery) -> datetime:
-    """From when a delivery's content is valid: the start of its data's day in Shanghai, or its receipt where no date is known."""
-    if delivery.data_date is None:
-        return delivery.received_at
-    return datetime.combine(delivery.data_date, time(), tzinfo=SHANGHAI)
 
 
 def commit_step(
@@ -203,7 +209,7 @@ def commit_step(
 
 def rebuild(
     district: District, resource: Resource, kind: str, deliveries: Sequence[Delivery], base: dict[str, int] | None,
-    affected: Sequence[str], engine: Engine, *, newest: tuple[date, str] | None, waived: dict[str, frozenset[str]], actor: str, reason: str, subject: str,
+    affected: Sequence[str], engine: Engine, *, past: ledger.Past, waived: dict[str, frozenset[str]], actor: str, reason: str, subject: str,
 ) -> list[Outcome]:  # fmt: skip
     """Fold ``deliveries`` anew over the tables at versions ``base`` (None: from empty) and commit the difference to what stands now.
 
@@ -219,17 +225,22 @@ def rebuild(
         rows: dict[str, list[pl.DataFrame]] = {layer: [] for layer in ("raw", "cleansed", "changes", "results", "history")}
         steps: list[tuple[Delivery, Step]] = []
         for delivery in deliveries:
-            arrival = arrival_of(district, resource, delivery, newest, waived.get(delivery.id, frozenset()))
+            arrival = arrival_of(district, resource, delivery, past, waived.get(delivery.id, frozenset()))
             step = advance(
                 tables, arrival, resource, district.catalog, engine.validator, district.reference_values, operation.started_at
             )
             tables = step.tables
             steps.append((delivery, step))
-            if delivery.mode == "snapshot" and delivery.data_date and not step.held:
-                newest = max(newest or (delivery.data_date, delivery.file_name), (delivery.data_date, delivery.file_name))
+            past = past if step.held else past.after(delivery)
             for layer, frame in step.rows.items():
                 rows[layer].append(frame)
         ended = {d.id: ledger.Ended.of(s) for d, s in steps}
+        for delivery, step in steps:
+            if kind == "release" and delivery.id == subject and step.held:
+                raise OperationRefused(
+                    f"Delivery {subject} stays held: {step.why}",
+                    hint="This cannot be overruled. Ask the agency for a complete, readable file.",
+                )
         if kind == "withdraw":
             ended[subject] = ledger.Ended("withdrawn", reason, {})
         ledger.prepare(district, operation.id, ended)
@@ -245,11 +256,11 @@ def rebuild(
         commits.append("history", _concat(rows["history"], schema_of("history", resource, district.catalog)), list(affected), "_ended_by")
         commits.merge(difference(standing.current, tables.current, key_columns(resource)), key_columns(resource))
     except Exception as error:
-        recover(district.lake, resource.id, now_versions, operation.id)
         known = error if isinstance(error, DistrictLakeError) else _unexpected(error, None)
-        ledger.fail(district, operation.id, None, known)
-        raise
+        if not _written_after_all(district, resource, operation, None, known, engine):
+            raise known from error
     ledger.finish(district, operation.id, ended)
+    engine.hooks.committed("ledger")
     return [Outcome(resource.id, d.id, d.file_name, "held" if s.held else "done", s.counts, s.why, s.results) for d, s in steps]
 
 

@@ -22,6 +22,7 @@ from districtlake.ingestion.header import HeaderFinder
 from districtlake.ingestion.limits import Limits
 from districtlake.ingestion.report import SheetReport
 from districtlake.ingestion.rows import Table, titles_above
+from districtlake.ingestion.workbook_guard import encrypted
 
 _LONG = r"^-?[0-9]{16,}$"
 _MOMENT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?$"
@@ -97,12 +98,6 @@ def _guarded(name: str, action: Any) -> Any:
             hint="Open it in Excel or WPS, save it as .xlsx without a password, and deliver it again.",
             code="ingestion.damaged",
         ) from error
-
-
-def encrypted(name: str) -> IngestionError:
-    return IngestionError(
-        f"{name} is protected by a password.", hint="Save it without a password and deliver it again.", code="ingestion.encrypted"
-    )
 
 
 def _load(reader: Any, sheet: str, dtype: str, name: str, columns: list[int] | None = None, skipped: int | list[int] = 0) -> Any:

@@ -14,7 +14,7 @@ from districtlake.catalog.globs import matches
 from districtlake.catalog.models import Resource
 from districtlake.errors import IngestionError
 from districtlake.ingestion.delimited import read_delimited, sniff
-from districtlake.ingestion.excel import encrypted, read_workbook
+from districtlake.ingestion.excel import read_workbook
 from districtlake.ingestion.header import HeaderFinder
 from districtlake.ingestion.limits import Limits
 from districtlake.ingestion.names import is_junk
@@ -23,11 +23,11 @@ from districtlake.ingestion.report import ReadReport, RowNotes, SheetReport, dri
 from districtlake.ingestion.rows import Assembled, Table, assemble, raw_schema
 from districtlake.ingestion.text import TextFile, open_text, temporary_file
 from districtlake.ingestion.workbook_guard import check_workbook, is_workbook
+from districtlake.ingestion.xls_guard import check_xls
 
 __all__ = ["Limits", "RawDelivery", "ReadReport", "drift", "raw_schema", "read_file"]
 
 _OLE = bytes.fromhex("d0cf11e0a1b11ae1")
-_ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 _FOREIGN = (
     (b"%PDF", "a PDF"),
     (b"Rar!", "a RAR archive"),
@@ -82,7 +82,7 @@ def read_file(path: Path, original_name: str, resource: Resource, limits: Limits
             raise _unreadable(original_name, "a binary workbook (.xlsb)")
         return _read_workbook(path, original_name, resource, limits, kind, check_workbook(path, original_name, limits))
     if head.startswith(_OLE):
-        _refuse_encrypted(path, original_name)
+        check_xls(path, original_name, limits)
         return _read_workbook(path, original_name, resource, limits, "xls", False)
     _refuse_foreign(head, original_name)
     return _read_text(path, original_name, resource, limits)
@@ -182,16 +182,6 @@ def _unzip(path: Path, name: str, resource: Resource, limits: Limits, target: IO
         )
 
     return extract_zip(path, name, limits, choose, target)
-
-
-def _refuse_encrypted(path: Path, name: str) -> None:
-    """An .xlsx with a password is an OLE file with a stream of this name in its directory, near its beginning or end."""
-    with path.open("rb") as file:
-        rest = b""
-        while chunk := file.read(1 << 20):
-            if _ENCRYPTED in rest + chunk:
-                raise encrypted(name)
-            rest = chunk[-len(_ENCRYPTED) :]
 
 
 def _refuse_foreign(head: bytes, name: str) -> None:

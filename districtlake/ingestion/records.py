@@ -7,7 +7,7 @@ quote is taken for a character, the record is its one line, and the record says 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 MAX_QUOTED_LINES = 10_000
@@ -62,7 +62,9 @@ def records(source: Iterable[str], delimiter: str, width: int | None, max_chars:
         number += len(taken) - 1
 
 
-def _spanning(fields: list[str], begun: str, taken: list[str], take, delimiter: str, max_chars: int) -> list[str] | None:  # type: ignore[no-untyped-def]
+def _spanning(
+    fields: list[str], begun: str, taken: list[str], take: Callable[[], str | None], delimiter: str, max_chars: int
+) -> list[str] | None:
     """The fields of a record whose quoted field runs over the line's end; None when that quote is never rightly closed."""
     content, size = [begun], len(taken[0])
     while len(taken) <= MAX_QUOTED_LINES and size <= max_chars:

@@ -91,7 +91,7 @@ def _check_sheet(chunks: Iterator[bytes], name: str, limits: Limits) -> None:
         rest = data[-_OVERLAP:]
     if columns:
         numbers = [_column(letters) for letters in columns]
-        _refuse(max(numbers) - min(numbers) + 1, highest - lowest + 1, name, limits)
+        refuse_extent(max(numbers) - min(numbers) + 1, highest - lowest + 1, name, limits)
 
 
 def _column(letters: bytes) -> int:
@@ -113,7 +113,7 @@ def _check_ods(chunks: Iterator[bytes], name: str, limits: Limits) -> None:
     try:
         for chunk in chunks:
             parser.Parse(chunk)
-            _refuse(extents.columns, extents.rows, name, limits)
+            refuse_extent(extents.columns, extents.rows, name, limits)
         parser.Parse(b"", True)
     except (expat.ExpatError, ValueError) as error:
         raise IngestionError(
@@ -121,7 +121,7 @@ def _check_ods(chunks: Iterator[bytes], name: str, limits: Limits) -> None:
             hint="Save it as .xlsx and deliver it again.",
             code="ingestion.damaged",
         ) from error
-    _refuse(extents.columns, extents.rows, name, limits)
+    refuse_extent(extents.columns, extents.rows, name, limits)
 
 
 class _OdsExtents:
@@ -159,7 +159,14 @@ class _OdsExtents:
                 self.columns, self.rows = max(self.columns, self._filled_to), max(self.rows, self._row)
 
 
-def _refuse(columns: int, rows: int, name: str, limits: Limits) -> None:
+def encrypted(name: str) -> IngestionError:
+    return IngestionError(
+        f"{name} is protected by a password.", hint="Save it without a password and deliver it again.", code="ingestion.encrypted"
+    )
+
+
+def refuse_extent(columns: int, rows: int, name: str, limits: Limits) -> None:
+    """Refuse a sheet whose filled cells span so many columns and rows."""
     if columns > limits.max_columns:
         raise IngestionError(
             f"{name} has a sheet with filled cells {columns:,} columns apart; at most {limits.max_columns:,} are read.",

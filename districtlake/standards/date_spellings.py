@@ -28,7 +28,7 @@ _AFTER_WORDS = rf"{_WEEKDAY}(?:[T ]? ?{_CLOCK})?{_LOCAL_ZONE}$"
 YEAR_FIRST = rf"^(?:{_SIGNED}{_WEEKDAY}{TIME}|(?:{_WORDED}){_WEEKDAY}(?:[T ]? ?{_CLOCK})?)(?: ?(?:Z|UTC|GMT|[+-][0-9:]+))?$"
 """A full date with the year first, whether or not the day exists, in whatever time zone."""
 _COMPACT = rf"^([12][0-9]{{3}}|9999)([0-9]{{2}})([0-9]{{2}})(?:T?(?:[01][0-9]|2[0-4])[0-5][0-9](?:[0-5][0-9])?|{TIME}){_LOCAL_ZONE}$"
-_REPUBLIC = rf"^(?:中华|中華)?(?:民国|民國) ?([0-9]{{1,3}}) ?[-/.年] ?([0-9]{{1,2}}) ?[-/.月] ?([0-9]{{1,2}}) ?[日号]?{TIME}$"
+REPUBLIC = rf"^(?:中华|中華)?(?:民国|民國) ?([0-9]{{1,3}}) ?[-/.年] ?([0-9]{{1,2}}) ?[-/.月] ?([0-9]{{1,2}}) ?[日号]?{TIME}$"
 _SERIAL = r"^([0-9]{5})(?:\.[0-9]+)?$"
 
 FIRST_SERIAL, LAST_SERIAL = 10_000, 73_050
@@ -120,6 +120,6 @@ DATE_SPELLINGS: tuple[Repair, ...] = (
     Repair("date.form", "日期统一为“年-月-日”，去除时刻", _by_pattern(f"^{_SIGNED}{_AFTER_SIGNS}")),
     Repair("date.worded", "“年月日”形式的日期统一为“年-月-日”，去除时刻", _by_pattern(f"^{_WORDED}{_AFTER_WORDS}")),
     Repair("date.compact", "8位数字的日期统一为“年-月-日”", _by_pattern(_COMPACT)),
-    Repair("date.republic", "民国纪年改为公元（加1911）", _by_pattern(_REPUBLIC, 1911)),
+    Repair("date.republic", "民国纪年改为公元（加1911）", _by_pattern(REPUBLIC, 1911)),
     Repair("date.excel_serial", "表格软件的日期序号改为日期", _from_serial),
 )

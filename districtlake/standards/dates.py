@@ -10,7 +10,7 @@ import polars as pl
 
 from districtlake.standards.calendar_days import Numbers, days_of
 from districtlake.standards.check_digits import Columns, codes_by_width, number_in
-from districtlake.standards.date_spellings import DATE_SPELLINGS, FOREIGN_ZONE, TIME, YEAR_FIRST
+from districtlake.standards.date_spellings import DATE_SPELLINGS, FOREIGN_ZONE, REPUBLIC, TIME, YEAR_FIRST
 from districtlake.standards.kind import CellContext, Codes, ElementLike, FirstLook, Kind, StatusCode, contains, error, mask_of, warning
 from districtlake.standards.repairs import BLANK, DASHES, INVISIBLE, LEADING_APOSTROPHE, LINE_BREAK, SIGNS, TRIM, WIDTH, Repair
 
@@ -135,7 +135,7 @@ class DateKind(Kind):
                 (contains(text, r"^(1[89]|20)[0-9]{2}(0[1-9]|1[0-2])$"), "truncated"),
                 (contains(text, r"^(民国|民國)[0-9]{1,3}年?$|^(民国|民國)[0-9]{1,3}[-/.年](0?[1-9]|1[0-2])月?$"), "truncated"),
                 (contains(text, r"^(0?[1-9]|1[0-2])月[0-9]{1,2}[日号]?$|^(0?[1-9]|1[0-2])[-/.][0-9]{1,2}$"), "truncated"),
-                (contains(text, YEAR_FIRST), "impossible"),
+                (contains(text, YEAR_FIRST) | contains(text, REPUBLIC), "impossible"),
                 (contains(text, rf"^[0-9]{{1,2}} ?[-/.] ?[0-9]{{1,2}} ?[-/.] ?[0-9]{{4}}{TIME}$"), "day_first"),
                 (contains(text, rf"^[0-9]{{2,3}} ?[-/.年] ?[0-9]{{1,2}} ?[-/.月] ?[0-9]{{1,2}}[日号]?{TIME}$"), "short_year"),
                 (contains(text, r"^[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])$"), "short_year"),

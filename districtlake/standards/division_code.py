@@ -6,6 +6,7 @@ existed in any year, and an unknown one is only a warning: the table may be late
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import ClassVar
 
@@ -13,7 +14,19 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from districtlake.standards.kind import CellContext, Codes, ElementLike, FirstLook, Kind, StatusCode, Tests, contains, error, warning
+from districtlake.standards.kind import (
+    CellContext,
+    Codes,
+    ElementLike,
+    FirstLook,
+    Kind,
+    StatusCode,
+    Tests,
+    contains,
+    error,
+    mask_of,
+    warning,
+)
 from districtlake.standards.repairs import ALL_BLANKS, INVISIBLE, LEADING_APOSTROPHE, SIGNS, WIDTH, Repair
 
 PROVINCES = (
@@ -74,11 +87,14 @@ class DivisionCode(Kind):
         rest = np.flatnonzero(codes == self.number("characters"))
         if rest.size:
             part = text.gather(rest)
+            zero_first = contains(part, "^0[0-9]*$")
             tests: Tests = [
                 (contains(part, r"^[0-9](\.[0-9]*)?[Ee]\+?[0-9]{1,3}$"), "scientific_notation"),
+                (zero_first & mask_of(part.str.len_bytes().is_in(list(_lengths(context)))), "province"),
                 (contains(part, "^[0-9]+$"), "length"),
+                (np.ones(len(part), dtype=np.bool_), "characters"),
             ]
-            codes[rest] = self.first_of([*tests, (np.ones(len(part), dtype=np.bool_), "characters")], len(part))
+            codes[rest] = self.first_of(tests, len(part))
         return text, codes
 
     def _judged(self, text: pl.Series, context: CellContext) -> Codes:
@@ -88,7 +104,7 @@ class DivisionCode(Kind):
         # as many digits as bytes, so neither sign nor zero in front; no code starts with 0
         numeric = (numbers >= _POWERS[np.clip(sizes, 1, 18) - 1]) & (sizes > 0)
         allowed = np.zeros(256, dtype=np.bool_)
-        allowed[list(context.element.options.get("lengths", (6, 9, 12)))] = True
+        allowed[list(_lengths(context))] = True
         # a longer code begins with the division's six digits, a shorter one is completed with zeros: 33 -> 330000
         region = np.where(sizes > 6, numbers // _POWERS[np.clip(sizes - 6, 0, 18)], numbers * _POWERS[np.clip(6 - sizes, 0, 18)])
         region = np.where(numeric & (region < 1_000_000), region, 0)
@@ -104,3 +120,8 @@ class DivisionCode(Kind):
 
 
 _POWERS = 10 ** np.arange(19, dtype=np.int64)
+
+
+def _lengths(context: CellContext) -> Sequence[int]:
+    lengths: Sequence[int] = context.element.options.get("lengths", (6, 9, 12))
+    return lengths

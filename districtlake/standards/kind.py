@@ -273,12 +273,16 @@ class Kind(ABC):
         return mask_of(raw.is_in(unsuspected.implode()))
 
 
+_WIDE = {code: code + 0xFEE0 for code in range(0x21, 0x7F)}
+
+
 @cache
 def _spellings_of_missing(declared: tuple[str, ...], repairs: tuple[Repair, ...]) -> frozenset[str]:
-    """The declared spellings in the forms in which they meet a cell: as written, in other case, and repaired."""
+    """The declared spellings in the forms in which they meet a cell: as written, in other case or width, and repaired."""
     if not declared:
         return frozenset()
-    written = {form for text in declared for form in (text, text.lower(), text.upper(), text.capitalize())}
+    written = {form for text in declared for form in (text, text.lower(), text.upper(), text.capitalize(), text.translate(_WIDE))}
+    written |= {text.replace("-", dash) for text in written for dash in "－—–−"}
     return frozenset(written | set(apply_repairs(pl.Series(sorted(written), dtype=pl.String), repairs)[0].to_list()))
 
 

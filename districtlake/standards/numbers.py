@@ -64,7 +64,7 @@ class Number(Kind):
     """What integers and decimals share. A unit after the number is dropped only if it is the declared one."""
 
     _SHARED: ClassVar[dict[str, StatusCode]] = {
-        "not_a_number": error("不是数值。"),
+        "not_a_number": error("不是可以识别的数值，请只报阿拉伯数字。"),
         "scientific_notation": error("被表格软件显示为科学计数法，部分数字已丢失，请将该列设为数值格式后重新导出。"),
         "separators": error("千位分隔符的位置不对，无法确定数值。"),
         "unit": error("数值后带有与目录声明不同的计量单位或文字，请换算为目录声明的计量单位后只报数值。"),

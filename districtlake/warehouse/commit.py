@@ -120,7 +120,8 @@ def recover(lake: Path, resource: str, base: Mapping[str, int], operation: int) 
     """Finish or undo an operation that a crash cut off.
 
     Returns:
-        True when its commit point had been reached (all tables are written); otherwise every table is back at its base version.
+        True when its commit point had been reached (all tables are written); otherwise every table before it is back at its base
+        version. The warehouse is left alone: a commit there that is not the operation's is another writer's, and stays.
     """
     warehouse = DeltaTable(str(address(lake, "warehouse", resource)))
     if warehouse.version() > base["warehouse"]:
@@ -128,6 +129,8 @@ def recover(lake: Path, resource: str, base: Mapping[str, int], operation: int) 
         if any(entry.get("districtlake_operation") == str(operation) for entry in recent):
             return True
     for layer in COMMIT_ORDER:
+        if layer == "warehouse":
+            continue
         table = DeltaTable(str(address(lake, layer, resource)))
         if table.version() > base[layer]:
             table.restore(base[layer])

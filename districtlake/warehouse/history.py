@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
@@ -36,7 +36,8 @@ def versions(lake: Path, resource: Resource) -> pl.LazyFrame:
 
 def as_of(lake: Path, resource: Resource, moment: datetime) -> pl.LazyFrame:
     """The table as it was valid at a moment (valid from ≤ moment < valid to)."""
-    valid = (pl.col("_valid_from") <= moment) & (pl.col("_valid_to").is_null() | (pl.col("_valid_to") > moment))
+    at = moment.astimezone(UTC)  # Polars compares instants of one time zone only
+    valid = (pl.col("_valid_from") <= at) & (pl.col("_valid_to").is_null() | (pl.col("_valid_to") > at))
     return versions(lake, resource).filter(valid).drop("_valid_to", "_ended_by", "_ending")
 
 

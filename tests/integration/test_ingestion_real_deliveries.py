@@ -120,8 +120,7 @@ def test_protected_workbooks(shared_data: Path) -> None:
     for path in paths:
         with pytest.raises(IngestionError) as caught:
             read(path, resource(UNIVERSITIES))
-        assert caught.value.code in ("ingestion.encrypted", "ingestion.damaged"), path.name
-        assert "password" in caught.value.message
+        assert caught.value.code == "ingestion.encrypted", path.name
 
 
 def test_csv_spectrum(shared_data: Path) -> None:

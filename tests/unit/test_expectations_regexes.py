@@ -35,71 +35,29 @@ TEXTS = [
     "\\",
 ]
 
+KEPT = [
+    r"^\d+$", r"^a$", r"a\Z", r"^\w$", r"\W", r"[\w-]+", r"[^\W]", r"[]a]",
+    r"[^]a]", r"[[]", r"x{", r"^.{2,}$", r"^.{,1}$", r"}", r"(?:ab|12)$", r"(?P<n>a)",
+    r"(?i)^A$", r"\.", r"a\+", r"\bab\b", r"^$", r"[\d.]", r"宁波$", r"^[^\s]+$",
+    r"\\$", r"a-", r"\x61", r"^1[3-9]\d{9}$|^12$", r"[$]", r"\$",
+]  # fmt: skip
+LEFT = [
+    r"^(?!1)", r"(?<=a)b", r"(a)\1", r"(?P<n>a)(?P=n)", r"a++", r"(?>a)", r"(?m)^a$", r"[a&&b]",
+    r"[a--b]", r"{1}", r"(", r"\N{BULLET}", r"(?x)a",
+]  # fmt: skip
+
 
 def found(pattern: str, texts: list[str]) -> list[bool]:
     return pl.Series(texts, dtype=pl.String).str.contains(rust_pattern(pattern)).to_list()
 
 
 @pytest.mark.filterwarnings("ignore:Possible")  # Python announces nested sets for some later version
-@pytest.mark.parametrize(
-    "pattern",
-    [
-        r"^\d+$",
-        r"^a$",
-        r"a\Z",
-        r"^\w$",
-        r"\W",
-        r"[\w-]+",
-        r"[^\W]",
-        r"[]a]",
-        r"[^]a]",
-        r"[[]",
-        r"x{",
-        r"^.{2,}$",
-        r"^.{,1}$",
-        r"}",
-        r"(?:ab|12)$",
-        r"(?P<n>a)",
-        r"(?i)^A$",
-        r"\.",
-        r"a\+",
-        r"\bab\b",
-        r"^$",
-        r"[\d.]",
-        r"宁波$",
-        r"^[^\s]+$",
-        r"\\$",
-        r"a-",
-        r"\x61",
-        r"^1[3-9]\d{9}$|^12$",
-        r"[$]",
-        r"\$",
-    ],
-)
+@pytest.mark.parametrize("pattern", KEPT)
 def test_fused_patterns_find_what_python_finds(pattern: str) -> None:
     assert found(pattern, TEXTS) == [re.search(pattern, text) is not None for text in TEXTS]
 
 
-@pytest.mark.parametrize(
-    "pattern",
-    [
-        *[
-            r"^(?!1)",
-            r"(?<=a)b",
-            r"(a)\1",
-            r"(?P<n>a)(?P=n)",
-            r"a++",
-            r"(?>a)",
-            r"(?m)^a$",
-            r"[a&&b]",
-            r"[a--b]",
-            r"{1}",
-            r"(",
-            r"\N{BULLET}",
-        ],
-        "(?x) a",
-    ],
-)
+@pytest.mark.parametrize("pattern", LEFT)
 def test_what_rust_cannot_keep_is_left_to_pandas(pattern: str) -> None:
     with pytest.raises(Unfused):
         rust_pattern(pattern)

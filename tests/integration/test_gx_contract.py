@@ -1,0 +1,153 @@
+"""What the fused engine relies on inside the pinned Great Expectations. A failure here means: read the engine before raising the pin."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import inspect
+from typing import Any
+
+import polars as pl
+import pytest
+
+from districtlake.quality.rules import Rule
+from expectations.conditions import CONDITIONS
+from expectations.session import RESULT_FORMAT, load, run
+
+load()
+
+FRAME = pl.DataFrame({"s": ["a", None, "abc"], "i": [1, 2, 2]})
+RULES = [
+    Rule("n", "t", (), "expect_column_values_to_not_be_null", {"column": "s"}),
+    Rule("l", "t", (), "expect_column_value_lengths_to_be_between", {"column": "s", "max_value": 2}),
+    Rule("p", "t", (), "expect_column_pair_values_to_be_equal", {"column_A": "s", "column_B": "i", "ignore_row_if": "neither"}),
+    Rule("m", "t", (), "expect_column_max_to_be_between", {"column": "i", "max_value": 1}),
+]
+
+
+@pytest.fixture
+def levels(monkeypatch: pytest.MonkeyPatch) -> list[set[str]]:
+    from expectations.engine import FusedEngine
+
+    asked: list[set[str]] = []
+    real = FusedEngine.resolve_metrics
+
+    def watched(self: FusedEngine, metrics_to_resolve: Any, *args: Any, **kwargs: Any) -> Any:
+        asked.append({metric.metric_name for metric in metrics_to_resolve})
+        return real(self, metrics_to_resolve, *args, **kwargs)
+
+    monkeypatch.setattr(FusedEngine, "resolve_metrics", watched)
+    return asked
+
+
+def suite(rules: list[Rule]) -> Any:
+    from expectations.compile import suite_of
+
+    return suite_of("contract", rules)
+
+
+def test_the_pinned_version_is_the_one_installed() -> None:
+    assert importlib.metadata.version("great-expectations") == "1.24.1"
+
+
+def test_gx_asks_in_levels(levels: list[set[str]]) -> None:
+    run(suite(RULES[:1] + RULES[3:]), FRAME)
+    asked = [level for level in levels if level]
+    assert asked == [
+        {"table.column_types", "table.row_count"},
+        {"table.columns"},
+        {"column_values.nonnull.condition", "column.max"},
+        {"column_values.nonnull.unexpected_count", "column_values.nonnull.unexpected_values"},
+    ]
+
+
+def test_every_condition_is_asked_before_any_count(levels: list[set[str]]) -> None:
+    run(suite(RULES[:3]), FRAME)
+    counted_at = [n for n, level in enumerate(levels) if any(name.endswith(".unexpected_count") for name in level)]
+    asked_at = {name: n for n, level in enumerate(levels) for name in level if name.endswith(".condition")}
+    assert asked_at["column_values.nonnull.condition"] < counted_at[0]
+    assert asked_at["column_values.value_length.between.condition"] <= counted_at[0]  # one level late, by way of its .map
+    assert len(counted_at) <= 2
+
+
+def test_the_override_puts_the_engine_in_place() -> None:
+    from great_expectations.datasource.fluent import PandasDatasource
+
+    from expectations.engine import FusedEngine, FusedPandasDatasource
+
+    done = run(suite(RULES), FRAME)
+    assert type(done.engine) is FusedEngine
+    assert FusedPandasDatasource.execution_engine_override is FusedEngine
+    assert PandasDatasource.execution_engine_override is None  # GX's own stays GX's own
+
+
+def test_counts_lead_to_the_condition_that_was_asked() -> None:
+    from expectations.engine import FusedCondition
+
+    done = run(suite(RULES), FRAME)
+    found = {rule.id: done.condition_of(rule) for rule in RULES}
+    assert {rule_id: type(found[rule_id]) for rule_id in ("n", "l")} == {"n": FusedCondition, "l": FusedCondition}
+    assert done.engine.failing_rows(found["l"]).to_list() == [2]
+    assert found["p"].tolist() == [True, True, True]  # text against number: pandas' verdicts
+    assert found["m"] is None
+    assert done.fell_through(RULES) == ["p"]
+
+
+def test_the_shape_of_a_map_result() -> None:
+    done = run(suite(RULES[1:2]), FRAME)
+    (result,) = done.result.results
+    assert result.expectation_config.meta == {"rule": "l", "version": 1}
+    assert result.exception_info["raised_exception"] is False
+    counts = {key: result.result[key] for key in ("element_count", "missing_count", "unexpected_count", "partial_unexpected_list")}
+    assert counts == {"element_count": 3, "missing_count": 1, "unexpected_count": 1, "partial_unexpected_list": []}
+
+
+def test_not_null_counts_no_missing_rows() -> None:
+    (result,) = run(suite(RULES[:1]), FRAME).result.results
+    assert "missing_count" not in result.result
+
+
+def test_basic_is_asked_and_complete_never(monkeypatch: pytest.MonkeyPatch) -> None:
+    from great_expectations.core import ValidationDefinition
+
+    formats: list[Any] = []
+    real = ValidationDefinition.run
+    monkeypatch.setattr(ValidationDefinition, "run", lambda self, **kw: formats.append(kw["result_format"]) or real(self, **kw))
+    run(suite(RULES), FRAME)
+    assert formats == [RESULT_FORMAT] == [{"result_format": "BASIC", "partial_unexpected_count": 0}]
+
+
+def test_a_raising_metric_is_reported_for_its_rule_alone() -> None:
+    rules = [RULES[0], Rule("x", "t", (), "expect_column_values_to_be_increasing", {"column": "s"})]
+    raised = {}
+    for result in run(suite(rules), FRAME).result.results:
+        info = dict(result.exception_info)
+        raised[result.expectation_config.meta["rule"]] = bool(info.get("raised_exception")) or any(
+            isinstance(v, dict) for v in info.values()
+        )
+    assert raised["n"] is False
+
+
+@pytest.mark.parametrize("name", sorted(CONDITIONS))
+def test_every_fused_condition_is_a_metric_gx_knows_with_these_arguments(name: str) -> None:
+    from great_expectations.expectations.registry import _registered_metrics
+
+    definition = _registered_metrics[f"{name}.condition"]
+    assert "PandasExecutionEngine" in definition["providers"]
+    compiler = inspect.getsource(CONDITIONS[name])
+    for key in definition["metric_value_keys"]:
+        assert key in compiler or "_within" in compiler, f"{name} does not read {key}"
+
+
+def test_defaults_that_results_depend_on() -> None:
+    import great_expectations.expectations as gxe
+
+    assert gxe.ExpectCompoundColumnsToBeUnique.__fields__["ignore_row_if"].default == "all_values_are_missing"
+    assert gxe.ExpectColumnPairValuesToBeEqual.__fields__["ignore_row_if"].default == "both_values_are_missing"
+
+
+def test_no_progress_bar_no_analytics_no_stored_result() -> None:
+    done = run(suite(RULES), FRAME)
+    assert done.context.variables.progress_bars["globally"] is False
+    assert done.context.config.analytics_enabled is False
+    assert type(done.context.validation_results_store).__module__ == "expectations.results_store"
+    assert done.context.validation_results_store.list_keys() == []
