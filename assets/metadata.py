@@ -28,7 +28,9 @@ def column_schema(layer: str, resource: Resource, catalog: Catalog) -> dg.TableS
                 name=name,
                 type=str(dtype),
                 description=f"{item.title}（{catalog.element_of(item).definition}）" if item else None,
-                constraints=dg.TableColumnConstraints(nullable=not (item and item.required), unique=layer == "warehouse" and {name} == keys),
+                constraints=dg.TableColumnConstraints(
+                    nullable=not (item and item.required), unique=layer == "warehouse" and {name} == keys
+                ),
                 tags=tags,
             )
         )

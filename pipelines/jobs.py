@@ -15,7 +15,6 @@ from districtlake.delivery.process import Engine
 from pipelines.retention import prune_event_log
 from pipelines.routing import route
 
-
 AssetJob: TypeAlias = Any
 """What ``dg.define_asset_job`` returns; Dagster does not export the type's name."""
 

@@ -9,8 +9,8 @@ import json
 import os
 import sys
 import time
-from datetime import date
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -111,9 +111,7 @@ def _agency(resource: str) -> str:
     return resource.split(".", 1)[0]
 
 
-def _run_agency(
-    district: Any, repository: Any, instance: Any, agency: str, resources: list[str], day: date | None, emit: Emit
-) -> bool:
+def _run_agency(district: Any, repository: Any, instance: Any, agency: str, resources: list[str], day: date | None, emit: Emit) -> bool:
     from pipelines.jobs import agency_job_name, asset_keys, run_config
 
     began = time.monotonic()

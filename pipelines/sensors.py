@@ -13,7 +13,6 @@ from pipelines.jobs import OPERATOR_JOBS, AssetJob, agency_job_name, asset_keys,
 from pipelines.retention import FINISHED
 from pipelines.routing import route
 
-
 DELIVERIES_TAG = "districtlake/deliveries"
 MOST_ATTEMPTS = 3
 """After so many runs over the same deliveries the sensor leaves them to the nightly run: what fails thrice fails again."""

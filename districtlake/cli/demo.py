@@ -47,7 +47,9 @@ def generate(
             else:
                 console.print(f"演示区已在 {folder}，未作改变。")
             return
-        raise OperationRefused(f"There already is a district in {folder}.", hint="Give another --target, or go on with: districtlake demo next-day.")
+        raise OperationRefused(
+            f"There already is a district in {folder}.", hint="Give another --target, or go on with: districtlake demo next-day."
+        )
     made = make(folder, seed=seed, days=days, first_day=date.fromisoformat(first_day), size=size)
     _tell(made, as_json)
 

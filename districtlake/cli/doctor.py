@@ -53,7 +53,11 @@ def _calendar() -> tuple[bool, str, str]:
     open_years = [year for year in (today.year, today.year + (today.month >= 11)) if not district.calendar.covers(year)]
     text = f"覆盖 {min(district.calendar.years)}–{max(district.calendar.years)} 年"
     missing = "、".join(map(str, dict.fromkeys(open_years)))
-    return not open_years, text + (f"；{missing} 年未覆盖，期限为暂定" if open_years else ""), "国务院公布后导入节假日历：放入 catalog/calendar/。"
+    return (
+        not open_years,
+        text + (f"；{missing} 年未覆盖，期限为暂定" if open_years else ""),
+        "国务院公布后导入节假日历：放入 catalog/calendar/。",
+    )
 
 
 def _disk() -> tuple[bool, str, str]:
@@ -86,7 +90,11 @@ def _store() -> tuple[bool, str, str]:
         running = session.scalar(select(func.count()).select_from(Operation).where(Operation.state == "running")) or 0
         states = dict(session.execute(select(Delivery.state, func.count()).group_by(Delivery.state)).tuples().all())
     text = "，".join(f"{state} {count}" for state, count in sorted(states.items())) or "没有交付"
-    return running == 0, f"{text}；进行中或中断的操作 {running}", "若没有夜间作业在运行：再运行一次 districtlake nightly，中断的操作会自行收尾。"
+    return (
+        running == 0,
+        f"{text}；进行中或中断的操作 {running}",
+        "若没有夜间作业在运行：再运行一次 districtlake nightly，中断的操作会自行收尾。",
+    )
 
 
 def _notices() -> tuple[bool, str, str]:

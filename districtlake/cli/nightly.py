@@ -62,7 +62,9 @@ def _progress(event: dict[str, Any], status: Any) -> None:
     if kind == "waiting":
         errors.print(f"[yellow]等待[/] {escape(event['message'])}")
     elif kind == "received":
-        console.print(f"收件：新 {event['new']}，已登记 {event['known']}，重复 {len(event['duplicates'])}，仍在写入 {len(event['growing'])}")
+        console.print(
+            f"收件：新 {event['new']}，已登记 {event['known']}，重复 {len(event['duplicates'])}，仍在写入 {len(event['growing'])}"
+        )
         if status and event["new"]:
             status.update("加载图与校验引擎…")
     elif kind == "agency_started" and status:
@@ -111,7 +113,14 @@ def render(summary: dict[str, Any]) -> None:
         console.print(f"  退回包 {escape(package['file'])}（{package['tickets']} 个工单，{package['rows']} 行）", soft_wrap=True)
     if summary["tables"]:
         table = Table(title="区级数据仓", title_justify="left", header_style="bold")
-        for heading, justify in (("表", "left"), ("名称", "left"), ("现有行", "right"), ("其中陈旧", "right"), ("历史版本", "right"), ("隔离中", "right")):
+        for heading, justify in (
+            ("表", "left"),
+            ("名称", "left"),
+            ("现有行", "right"),
+            ("其中陈旧", "right"),
+            ("历史版本", "right"),
+            ("隔离中", "right"),
+        ):
             table.add_column(heading, justify=justify)  # type: ignore[arg-type]
         for row in summary["tables"]:
             table.add_row(row["resource"], row["title"], *(f"{row[k]:,}" for k in ("rows", "stale", "history", "quarantine")))

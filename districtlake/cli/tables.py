@@ -39,7 +39,15 @@ def tables(as_json: Json = False) -> None:
     from districtlake.cli.summary import table_rows
     from districtlake.delivery.district import open_district
 
-    columns = {"resource": "表", "title": "名称", "rows": "现有行", "stale": "其中陈旧", "history": "历史版本", "quarantine": "隔离中", "version": "版本"}
+    columns = {
+        "resource": "表",
+        "title": "名称",
+        "rows": "现有行",
+        "stale": "其中陈旧",
+        "history": "历史版本",
+        "quarantine": "隔离中",
+        "version": "版本",
+    }
     show_rows(table_rows(open_district()), columns, as_json=as_json, empty="还没有表。运行 make nightly。")
 
 
@@ -126,7 +134,7 @@ def _per_delivery(district: Any, entry: Any, past: Any) -> list[dict[str, Any]]:
         items = [
             f"{entry.item(name).title} {count}" + (f"（按原文 {raw[name]}）" if raw.get(name, count) != count else "")
             for name, count in counts.items()
-            if count or raw.get(name)
+            if count
         ]
         previous = delivery.id if delivery.mode == "snapshot" else previous
         rows.append(
@@ -159,13 +167,24 @@ def _show_changes(
     lines: list[dict[str, Any]] = []
     before = _presentable(changed.select([n for n in changed.columns if not n.endswith("__after")]), entry, district, unmasked, "history")
     after_frame = changed.select(
-        [pl.col(f"{n}__after").alias(n) if f"{n}__after" in changed.columns else pl.col(n) for n in entry.item_names if n in changed.columns]
+        [
+            pl.col(f"{n}__after").alias(n) if f"{n}__after" in changed.columns else pl.col(n)
+            for n in entry.item_names
+            if n in changed.columns
+        ]
     )
     after = _presentable(after_frame, entry, district, unmasked, "history")
     for old, new in zip(before, after, strict=True):
         for name in [only] if only else list(counts):
             if name in old and old[name] != new[name]:
-                lines.append({"key": "|".join(str(new[k]) for k in entry.key), "item": entry.item(name).title, "before": old[name], "after": new[name]})
+                lines.append(
+                    {
+                        "key": "|".join(str(new[k]) for k in entry.key),
+                        "item": entry.item(name).title,
+                        "before": old[name],
+                        "after": new[name],
+                    }
+                )
     summary = {"inserted": parts["inserted"].height, "changed": parts["changed"].height, "deleted": parts["deleted"].height,
                "changed_by_item": counts}  # fmt: skip
     if as_json:

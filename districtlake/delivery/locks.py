@@ -38,7 +38,9 @@ def lock(folder: Path, name: str, *, wait_seconds: float = 3600.0, tell: Callabl
             except BlockingIOError:
                 holder = os.pread(descriptor, 64, 0).decode(errors="replace").strip() or "unknown"
                 if time.monotonic() >= deadline:
-                    raise Busy(f"{name} is being worked on by process {holder}.", hint="Wait for it to finish, then run this again.") from None
+                    raise Busy(
+                        f"{name} is being worked on by process {holder}.", hint="Wait for it to finish, then run this again."
+                    ) from None
                 if tell and not told:
                     tell(f"{name} is being worked on by process {holder}; waiting for it to finish.")
                     told = True

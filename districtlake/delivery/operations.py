@@ -29,7 +29,8 @@ def release(district: District, delivery_id: str, engine: Engine, *, actor: str,
     delivery, resource = _subject(district, delivery_id, reason)
     if delivery.state != "held":
         raise OperationRefused(
-            f"Delivery {delivery.id} is {delivery.state}, not held.", hint="Only a held delivery can be released: districtlake deliveries list."
+            f"Delivery {delivery.id} is {delivery.state}, not held.",
+            hint="Only a held delivery can be released: districtlake deliveries list.",
         )
     waived = delivery_rules.WAIVABLE | {rule.id for rule in rules_of(resource, district.catalog) if rule.on_failure == "hold"}
     return _again(district, resource, delivery, "release", engine, actor, reason, waive={delivery.id: frozenset(waived)})
@@ -54,7 +55,8 @@ def reprocess(district: District, delivery_id: str, engine: Engine, *, actor: st
         return []
     if delivery.state not in ("done", "held"):
         raise OperationRefused(
-            f"Delivery {delivery.id} is {delivery.state}.", hint="Pending ones are processed by the nightly run; withdrawn ones must be delivered again."
+            f"Delivery {delivery.id} is {delivery.state}.",
+            hint="Pending ones are processed by the nightly run; withdrawn ones must be delivered again.",
         )
     return _again(district, resource, delivery, "reprocess", engine, actor, reason)
 
@@ -97,9 +99,7 @@ def _from(district: District, delivery: Delivery) -> tuple[list[Delivery], dict[
                 .order_by(Operation.seq)
             )
         )
-        found = session.scalars(
-            select(Delivery).where(Delivery.resource == delivery.resource, Delivery.state.in_(("done", "held")))
-        )
+        found = session.scalars(select(Delivery).where(Delivery.resource == delivery.resource, Delivery.state.in_(("done", "held"))))
         by_id = {d.id: d for d in found}
         session.expunge_all()
     first = next((o for o in operations if o.kind == "process" and o.delivery_id == delivery.id), None)

@@ -87,9 +87,7 @@ def _take(district: District, candidate: Candidate, received: Received, wait: bo
     except FileNotFoundError:
         return  # taken away between the look and the reading: the next look tells
     except DistrictLakeError as error:
-        received.notices.append(
-            Notice(code=error.code, message=error.message, hint=error.hint, relative=candidate.relative)
-        )
+        received.notices.append(Notice(code=error.code, message=error.message, hint=error.hint, relative=candidate.relative))
         return
     _register(district, candidate, archived, signature, received, actor or district.settings.actor)
 
@@ -114,9 +112,7 @@ def _archive(district: District, path: Path, wait: bool) -> Archived:
     attempts = 3 if wait else 1
     for attempt in range(attempts):
         try:
-            return store_file(
-                path, settings.archive, settle_seconds=settings.settle_seconds, max_bytes=settings.max_file_mb * 2**20
-            )
+            return store_file(path, settings.archive, settle_seconds=settings.settle_seconds, max_bytes=settings.max_file_mb * 2**20)
         except StillBeingWritten:
             if attempt == attempts - 1:
                 raise
@@ -131,9 +127,7 @@ def order_key(candidate: Candidate) -> str:
     return f"{day} {int(candidate.mode == 'correction')} {hashlib.sha256(natural.encode()).hexdigest() if len(natural) > 400 else natural}"
 
 
-def _register(
-    district: District, candidate: Candidate, archived: Archived, signature: list[int], received: Received, actor: str
-) -> None:
+def _register(district: District, candidate: Candidate, archived: Archived, signature: list[int], received: Received, actor: str) -> None:
     identifier = ledger.delivery_id(candidate.resource, candidate.relative, archived.sha256, candidate.data_date)
     now = district.clock.now()
     with district.store.session() as session:

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import polars as pl
 
@@ -19,7 +20,7 @@ from districtlake.quality.rules import STATUS_SUFFIX, Rule
 ROW_KEY_PREFIX = "row:"
 """Marks the fingerprint that stands in for a key that cannot be read."""
 
-SIGHTING = {
+SIGHTING: dict[str, Any] = {
     "problem_id": pl.String, "rule": pl.String, "rule_title": pl.String, "item": pl.String, "key": pl.String, "dimension": pl.String,
     "severity": pl.String, "on_failure": pl.String, "file": pl.String, "sheet": pl.String, "row": pl.Int64, "value": pl.String,
     "reason": pl.String,
@@ -27,7 +28,7 @@ SIGHTING = {
 
 
 INSTANT = pl.Datetime("us", "UTC")
-REGISTER = {
+REGISTER: dict[str, Any] = {
     "problem_id": pl.String, "resource": pl.String, "agency": pl.String, "rule": pl.String, "rule_title": pl.String,
     "item": pl.String, "key": pl.String, "first_delivery": pl.String, "first_seen_at": INSTANT,
     "last_delivery": pl.String, "last_seen_at": INSTANT, "sightings": pl.Int64, "state": pl.String,

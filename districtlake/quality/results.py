@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import polars as pl
 
 from districtlake.quality.validation import RuleResult
 
-SCHEMA = {
+SCHEMA: dict[str, Any] = {
     "_delivery": pl.String, "rule": pl.String, "rule_version": pl.Int64, "rule_title": pl.String, "items": pl.String,
     "expectation": pl.String, "dimension": pl.String, "severity": pl.String, "on_failure": pl.String, "scope": pl.String,
     "outcome": pl.String, "evaluated": pl.Int64, "passed": pl.Int64, "failed": pl.Int64, "observed": pl.String,

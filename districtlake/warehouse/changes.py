@@ -134,7 +134,7 @@ def _source(
         for frame, flag in ((now_stale, True), (fresh_again, False)):
             if frame.height:
                 parts.append(frame.with_columns(_stale=pl.lit(flag), _op=pl.lit("S")).select([*columns, OPERATION]))
-    schema = pl.Schema({**current.schema, OPERATION: pl.String})
+    schema = pl.Schema([*current.schema.items(), (OPERATION, pl.String())])
     return pl.concat([part.cast(schema) for part in parts]) if len(parts) > 1 else parts[0].cast(schema)
 
 

@@ -43,7 +43,7 @@ def query(lake: Path, resources: Mapping[str, Resource], statement: str, *, as_o
             parsed = connection.extract_statements(statement)
             if len(parsed) != 1 or parsed[0].type != duckdb.StatementType.SELECT:
                 raise QueryError("Only one SELECT statement can be run.", hint='Write: districtlake sql "select … from agency.resource".')
-            result = connection.execute(parsed[0]).pl()
+            result = pl.DataFrame(connection.sql(statement).to_arrow_table())
         except duckdb.Error as error:
             known = ", ".join(sorted(name for name in resources if _exists(lake, name))) or "none yet"
             raise QueryError(f"DuckDB: {str(error).splitlines()[0]}", hint=f"Tables are: {known}.") from None

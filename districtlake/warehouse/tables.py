@@ -64,7 +64,7 @@ def schema_of(layer: str, resource: Resource, catalog: Catalog) -> pl.Schema:
     """Columns and types of one resource's table in one layer."""
     items = item_types(resource, catalog)
     fingerprint = {} if resource.key else {FINGERPRINT: pl.String}
-    text_items = {name: pl.String for name in items}
+    text_items = dict.fromkeys(items, pl.String)
     stored = {name: items[name] for name in stored_items(resource)}
     columns: dict[str, Any]
     if layer == "raw":

@@ -47,7 +47,9 @@ def test_modules_stay_readable(module: Path) -> None:
 
 def test_importing_the_definitions_stays_light() -> None:
     """Great Expectations, PySpark and matplotlib take seconds each: they are imported where they are used."""
-    code = "import sys, pipelines.definitions; print([m for m in ('great_expectations','pyspark','matplotlib','pandas') if m in sys.modules])"
+    code = (
+        "import sys, pipelines.definitions; print([m for m in ('great_expectations','pyspark','matplotlib','pandas') if m in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT_ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

@@ -13,12 +13,18 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from districtlake.quality.rules import Rule
 from expectations.compile import suite_of
 from expectations.validate import excuse, run_suite, validate
+
+
+# Each example runs GX twice; shrinking one would outlast the time limit.
+COMPARED = settings(
+    deadline=None, suppress_health_check=[HealthCheck.too_slow], phases=(Phase.explicit, Phase.reuse, Phase.generate), database=None
+)
 
 
 def nobody(resource: str, item: str) -> None:
@@ -210,13 +216,13 @@ SHAPES = [
 ]  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(COMPARED, max_examples=60)
 @given(tables(), st.lists(declared_rules(), min_size=1, max_size=6))
 def test_map_expectations(frame: pl.DataFrame, declared: list[tuple[str, dict[str, Any]]]) -> None:
     assert_equal_to_gx_alone(frame, rules_of(*declared))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(COMPARED, max_examples=150)
 @given(tables(), st.sampled_from(SELECTIONS[2:]))
 @example(
     pl.DataFrame({"s": ["a"], "t": ["b"], "i": [1], "j": [1], "f": [1.0], "m": [1], "d": [DAYS[0]], "e": [DAYS[1]], "k": ["ok"]}), None
@@ -247,7 +253,7 @@ def test_aggregates_and_table_expectations(frame: pl.DataFrame, selection: Any) 
     assert_equal_to_gx_alone(frame, rules_of(*declared))
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(COMPARED, max_examples=15)
 @given(tables())
 def test_what_falls_through_is_gx_itself(frame: pl.DataFrame) -> None:
     rules = rules_of(
@@ -259,7 +265,7 @@ def test_what_falls_through_is_gx_itself(frame: pl.DataFrame) -> None:
     assert_equal_to_gx_alone(frame, rules, fused=False)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(COMPARED, max_examples=15)
 @given(tables())
 def test_sets_of_distinct_values_are_judged_by_their_counts(frame: pl.DataFrame) -> None:
     # GX shows the values themselves as observed; here they stay where they are.

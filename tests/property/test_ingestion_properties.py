@@ -197,7 +197,10 @@ def test_a_workbook_by_xlsxwriter_is_read_back(rows: list[tuple[str | int | dt.d
     assert delivery.frame["_row"].to_list() == list(range(top + 2, top + 2 + len(rows)))
 
 
-@given(rows=st.lists(st.tuples(filled, filled, in_xml | numbers | days, in_xml), min_size=1, max_size=8))
+wordy = in_xml.filter(str.strip)  # openpyxl does not mark a cell of blanks alone as to be preserved: Excel too reads it as empty
+
+
+@given(rows=st.lists(st.tuples(filled, filled, wordy | numbers | days, wordy), min_size=1, max_size=8))
 @settings(max_examples=40, deadline=None)
 def test_a_workbook_by_openpyxl_is_read_back(rows: list[tuple[str | int | dt.date, ...]]) -> None:
     book = openpyxl.Workbook()

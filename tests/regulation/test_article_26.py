@@ -1,0 +1,5 @@
+"""Article 26 of the measures, as far as the software carries it out: features/article_26.feature."""
+
+from pytest_bdd import scenarios
+
+scenarios("features/article_26.feature")
