@@ -30,7 +30,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 
 def child(module: str, *arguments: str) -> tuple[str, dict[str, float]]:
     """Run ``python -m benchmarks.<module>``; its output, and what the kernel says it used."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("DISTRICTLAKE_")}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("DISTRICTLAKE_", "PYTHONDONT"))}
     environment |= {"PYTHONPATH": str(PROJECT), "GX_ANALYTICS_ENABLED": "false", "PYTHONHASHSEED": "0"}
     started = time.perf_counter()
     with tempfile.TemporaryFile() as output:

@@ -12,17 +12,18 @@ from deltalake import DeltaTable, write_deltalake
 
 INSTANT = pl.Datetime("us", "UTC")
 PROBLEM = (
-    "problem_id", "resource", "agency", "rule", "rule_title", "item", "key", "first_delivery", "first_seen_at", "last_delivery", "last_seen_at",
-    "sightings", "state", "closed_delivery", "closed_at", "closing", "dimension", "severity", "on_failure", "file", "sheet", "row", "value", "reason",
-)  # fmt: skip
+    *("problem_id", "resource", "agency", "rule", "rule_title", "item", "key", "first_delivery", "first_seen_at", "last_delivery"),
+    *("last_seen_at", "sightings", "state", "closed_delivery", "closed_at", "closing", "dimension", "severity", "on_failure"),
+    *("file", "sheet", "row", "value", "reason"),
+)
 
 
 def append(lake: Path, table: str, frame: pl.DataFrame, **options: Any) -> None:
-    write_deltalake(str(lake / table), frame.to_arrow(), mode="append", **options)
+    write_deltalake(str(lake / table), frame, mode="append", **options)
 
 
 def overwrite(lake: Path, table: str, frame: pl.DataFrame) -> None:
-    write_deltalake(str(lake / table), frame.to_arrow(), mode="overwrite")
+    write_deltalake(str(lake / table), frame, mode="overwrite")
 
 
 def stands(lake: Path, table: str) -> bool:
@@ -87,7 +88,8 @@ def register(lake: Path, told: pl.DataFrame, keys: pl.Series, constants: dict[st
     seen = told.unique("problem_id", keep="first", maintain_order=True)
     none = pl.lit(None, dtype=pl.String)
     opened = seen.with_columns(
-        resource=pl.lit(constants["resource"]), agency=pl.lit(constants["agency"]), first_delivery=pl.lit(delivery), first_seen_at=pl.lit(now).cast(INSTANT),
+        resource=pl.lit(constants["resource"]), agency=pl.lit(constants["agency"]),
+        first_delivery=pl.lit(delivery), first_seen_at=pl.lit(now).cast(INSTANT),
         last_delivery=pl.lit(delivery), last_seen_at=pl.lit(now).cast(INSTANT), sightings=pl.lit(1, dtype=pl.Int64), state=pl.lit("open"),
         closed_delivery=none, closed_at=pl.lit(None, dtype=INSTANT), closing=none,
     ).select(PROBLEM)  # fmt: skip
@@ -156,7 +158,7 @@ def merge(lake: Path, source: pl.DataFrame, columns: list[str], key: str) -> Non
     every = {name: f"s.{name}" for name in columns}
     (
         DeltaTable(str(lake / "warehouse"))
-        .merge(source.to_arrow(), f"t.{key} = s.{key} AND t.{key} >= '{low}' AND t.{key} <= '{high}'", source_alias="s", target_alias="t")
+        .merge(source, f"t.{key} = s.{key} AND t.{key} >= '{low}' AND t.{key} <= '{high}'", source_alias="s", target_alias="t")
         .when_matched_update(every, predicate="s._op = 'U'")
         .when_matched_update({"_stale": "s._stale"}, predicate="s._op = 'S'")
         .when_matched_delete(predicate="s._op = 'D'")

@@ -1,4 +1,7 @@
-"""Are both sides' tables equal, row by row? ``python -m benchmarks.way_compare <our lake> <resource> <lake by hand>``; exit code 1 names the rows."""
+"""Are both sides' tables equal, row by row? Exit code 1 names the rows.
+
+``python -m benchmarks.way_compare <our lake> <resource> <lake by hand>``
+"""
 
 from __future__ import annotations
 

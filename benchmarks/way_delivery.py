@@ -50,7 +50,7 @@ EXTRA = ("remark", "paid_yuan", "insured_to", "file_no")
 REGIONS = np.array(
     [330203, 330205, 330206, 330211, 330212, 330225, 330226, 330227, 330281, 330282, 310101, 320102, 340102, 420102], dtype=np.int64
 )
-SURNAMES = list("王李张刘陈杨黄赵周吴徐孙朱马胡郭林何高罗") + ["欧阳", "上官"]
+SURNAMES = [*"王李张刘陈杨黄赵周吴徐孙朱马胡郭林何高罗", "欧阳", "上官"]
 GIVEN = list("伟芳娜敏静丽强磊军洋勇艳杰娟涛明超秀霞平刚桂英华玉兰建国䶮海燕雪梅婷宇浩")
 STREETS = ["中山西路", "解放南路", "鼓楼街", "柳汀街", "望春路", "石碶街道雅戈尔大道", "高桥镇芦港村", "集士港镇万众村"]
 FIRMS = ["科技", "贸易", "建筑工程", "餐饮管理", "物流", "服饰", "电子", "机械制造"]
@@ -96,7 +96,8 @@ def entry(count: int) -> dict[str, Any]:
         paid = _pair("paid.below_base", "expect_column_pair_values_a_to_be_greater_than_b", "base_yuan", "paid_yuan")
         checks.append({**paid, "or_equal": True, "on_failure": "report", "severity": "warning"})
     return {
-        "code": "303009001/000001", "title": "基准测试参保记录", "business": "基准测试", "system": "基准测试", "storage_format": "spreadsheet",
+        "code": "303009001/000001", "title": "基准测试参保记录", "business": "基准测试", "system": "基准测试",
+        "storage_format": "spreadsheet",
         "sharing": {"class": "none", "reason": "基准测试", "legal_basis": "基准测试"}, "opening": {"class": "none", "reason": "基准测试"},
         "provision": ["analysis"], "update_cycle": "daily", "sharing_term": "permanent", "key": ["citizen_id"],
         "source": {"files": "参保记录*.csv", "mode": "snapshot", "max_shrink": "10%"}, "items": items, "checks": checks,

@@ -105,6 +105,9 @@ def prepare(folder: Path) -> None:
 
 
 def run(folder: Path, state: Path, day: str) -> dict[str, Any]:
+    import alembic.command
+    import alembic.runtime.environment  # noqa: F401
+
     from districtlake.delivery import advance, process, receive
     from districtlake.delivery.process import Engine, process_resource
     from districtlake.standards.division_code import known_regions

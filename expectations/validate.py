@@ -41,7 +41,7 @@ def validate(
 
     Args:
         resource: "agency.resource", for messages and the suite's name.
-        frame: cleansed frame (docs/contracts.md); may have no rows.
+        frame: cleansed frame (docs/architecture.md); may have no rows.
         rules: in the order of the results wanted.
         references: the values now in other resources' warehouse tables.
         observable: columns whose cells may appear in ``RuleResult.observed`` (a maximum is a cell); by default none.

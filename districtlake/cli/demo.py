@@ -29,7 +29,7 @@ def generate(
     seed: Annotated[int, typer.Option(help="随机种子：相同种子得到相同字节")] = 20260302,
     days: Annotated[int, typer.Option(min=1, help="连续多少天")] = 5,
     first_day: Annotated[str, typer.Option(help="第一天 YYYY-MM-DD")] = "2026-03-02",
-    size: Annotated[int, typer.Option(min=50, help="人口规模；其余资源按比例")] = 2000,
+    size: Annotated[int, typer.Option(min=200, help="人口规模；其余资源按比例")] = 2000,
     if_missing: Annotated[bool, typer.Option("--if-missing", help="已有则不动")] = False,
     as_json: Json = False,
 ) -> None:

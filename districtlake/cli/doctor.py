@@ -53,11 +53,9 @@ def _calendar() -> tuple[bool, str, str]:
     open_years = [year for year in (today.year, today.year + (today.month >= 11)) if not district.calendar.covers(year)]
     text = f"覆盖 {min(district.calendar.years)}–{max(district.calendar.years)} 年"
     missing = "、".join(map(str, dict.fromkeys(open_years)))
-    return (
-        not open_years,
-        text + (f"；{missing} 年未覆盖，期限为暂定" if open_years else ""),
-        "国务院公布后导入节假日历：放入 catalog/calendar/。",
-    )
+    if open_years:  # nothing is broken: the next year's arrangement is published late in the year
+        text += f"；{missing} 年安排未公布，跨年期限为暂定，公布后放入 catalog/calendar/"
+    return today.year not in open_years, text, "国务院公布后导入节假日历：放入 catalog/calendar/。"
 
 
 def _disk() -> tuple[bool, str, str]:

@@ -164,7 +164,7 @@ def arrival_of(
 ) -> Arrival:
     """Read a delivery from the archive. A file that cannot be read arrives without rows, with the reason."""
     settings = district.settings
-    limits = Limits(max_bytes=settings.max_file_mb * 2**20)
+    limits = Limits.of(settings)
     raw: pl.DataFrame | None = None
     missing: tuple[str, ...] = ()
     unreadable = ""

@@ -42,7 +42,7 @@ _MARKUP = (b"<!doctype", b"<html", b"<table", b"<head", b"<?xml", b"<meta", b"<s
 
 @dataclass(frozen=True)
 class RawDelivery:
-    """``frame``: the raw frame of docs/contracts.md, every column of ``raw_schema``; ``report``: what reading it found."""
+    """``frame``: the raw frame of docs/architecture.md, every column of ``raw_schema``; ``report``: what reading it found."""
 
     frame: pl.DataFrame
     report: ReadReport

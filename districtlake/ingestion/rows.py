@@ -57,7 +57,7 @@ class Assembled:
 
 
 def raw_schema(resource: Resource) -> dict[str, pl.DataType]:
-    """The columns of the raw frame, in order (docs/contracts.md)."""
+    """The columns of the raw frame, in order (docs/architecture.md)."""
     schema: dict[str, pl.DataType] = {"_file": pl.String(), "_sheet": pl.String(), "_row": pl.Int64()}
     schema.update({item.name: pl.String() for item in resource.items})
     schema["_extra"] = pl.String()

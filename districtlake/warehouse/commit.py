@@ -73,7 +73,8 @@ class Commits:
 
     def _write(self, layer: str, table: DeltaTable, frame: pl.DataFrame, mode: Any) -> None:
         try:
-            write_deltalake(table, frame.to_arrow(), mode=mode, commit_properties=self._properties())
+            # handed over as a stream of Arrow batches: a table made beforehand would copy every text once more
+            write_deltalake(table, frame, mode=mode, commit_properties=self._properties())
         except CommitFailedError as error:
             raise _conflict(layer, self.resource) from error
         self._on_commit(layer)
@@ -99,7 +100,7 @@ class Commits:
             (
                 self._table(layer)
                 .merge(
-                    source.to_arrow(),
+                    source,
                     " AND ".join(parts),
                     source_alias="s",
                     target_alias="t",

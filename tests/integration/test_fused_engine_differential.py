@@ -20,7 +20,6 @@ from districtlake.quality.rules import Rule
 from expectations.compile import suite_of
 from expectations.validate import excuse, run_suite, validate
 
-
 # Each example runs GX twice; shrinking one would outlast the time limit.
 COMPARED = settings(
     deadline=None, suppress_health_check=[HealthCheck.too_slow], phases=(Phase.explicit, Phase.reuse, Phase.generate), database=None

@@ -359,7 +359,7 @@ def rule_outcome(case: Case, rule: str, title: str, outcome: str) -> None:
     assert results["outcome"].to_list() == [outcome]
 
 
-@then(parsers.parse("the result of rule {rule} in {title} is A={passed:d} of B={evaluated:d}"))
+@then(parsers.parse("rule {rule} of {title} holds for A={passed:d} of B={evaluated:d}"))
 def rule_counts(case: Case, rule: str, title: str, passed: int, evaluated: int) -> None:
     results = case.rows("results", title).filter((pl.col("_delivery") == case.last.delivery) & (pl.col("rule") == rule))
     assert results.select("passed", "evaluated").rows() == [(passed, evaluated)]

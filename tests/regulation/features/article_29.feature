@@ -1,9 +1,9 @@
-Feature: Article 29, cleansing, comparison, verification, monitoring
+Feature: Article 29, cleansing (清洗), comparison (比对), verification (核验), monitoring (监控)
   第二十九条　区大数据主管机构应当委托技术服务单位对所归集的公共数据进行清洗、比对、核验，发现问题数据，实现数据质量监控。
   流程依据《暂行办法》（已废止）。
 
   @article_29 @paragraph_1
-  Scenario: 清洗 — every altered cell is logged with what it was, and the delivered text stays
+  Scenario: Cleansing: every altered cell is logged with what it was, and the delivered text stays
     When 公安分局 delivers 户籍人口_20260302.csv:
       | 公民身份号码       | 姓名   | 性别 | 民族 | 出生日期   | 户籍状态 |
       | 330203195006150018 | 张　一 | 1    | 01   | 1950-06-15 | 1        |
@@ -17,7 +17,7 @@ Feature: Article 29, cleansing, comparison, verification, monitoring
     And the warehouse of 户籍人口基本信息 holds 2 rows
 
   @article_29 @paragraph_1
-  Scenario: 清洗 — a repair that would change the meaning is never made
+  Scenario: Cleansing: a repair that would change the meaning is never made
     # a wrong check digit, and a number that a spreadsheet has destroyed
     When 公安分局 delivers 户籍人口_20260302.csv:
       | 公民身份号码       | 姓名 | 性别 | 民族 | 出生日期   | 户籍状态 |
@@ -34,7 +34,7 @@ Feature: Article 29, cleansing, comparison, verification, monitoring
     And the warehouse of 户籍人口基本信息 holds 0 rows
 
   @article_29 @paragraph_1
-  Scenario: 比对 — what another agency does not know is a lead to check, no verdict
+  Scenario: Comparison: what another agency does not know is a lead to check, no verdict
     Given 公安分局 delivered 户籍人口_20260302.csv:
       | 公民身份号码       | 姓名 | 性别 | 民族 | 出生日期   | 户籍状态 |
       | 330203195006150018 | 张一 | 男   | 汉族 | 1950-06-15 | 正常     |
@@ -47,10 +47,10 @@ Feature: Article 29, cleansing, comparison, verification, monitoring
     And the ticket for rule citizen_id.exists is on the desk of 民政局
     And the quarantine of 最低生活保障对象 is empty
     And the warehouse of 最低生活保障对象 holds 2 rows
-    And the result of rule citizen_id.exists in 最低生活保障对象 is A=1 of B=2
+    And rule citizen_id.exists of 最低生活保障对象 holds for A=1 of B=2
 
   @article_29 @paragraph_1
-  Scenario: 比对 — compared with nothing is not evaluated, never passed by silence
+  Scenario: Comparison: compared with nothing is not evaluated, never passed by silence
     When 民政局 delivers 最低生活保障_20260303.csv:
       | 公民身份号码       | 低保户编号 | 姓名 | 家庭人数 | 月保障金 | 起始日期   | 保障状态 |
       | 330203195006150018 | D001       | 张一 | 2        | 1200.00  | 2025-01-01 | 在保     |
@@ -58,7 +58,7 @@ Feature: Article 29, cleansing, comparison, verification, monitoring
     And there is no ticket
 
   @article_29 @paragraph_1
-  Scenario: 核验 — a row that contradicts itself does not pass, with every rule it breaks
+  Scenario: Verification: a row that contradicts itself does not pass, with every rule it breaks
     When 公安分局 delivers 户籍人口_20260302.csv:
       | 公民身份号码       | 姓名 | 性别 | 民族 | 出生日期   | 户籍状态 |
       | 330203195006150018 | 张一 | 女   | 汉族 | 1950-06-16 | 正常     |
@@ -73,15 +73,15 @@ Feature: Article 29, cleansing, comparison, verification, monitoring
     And the warehouse of 户籍人口基本信息 holds 1 rows
 
   @article_29 @paragraph_1
-  Scenario: 监控 — A and B of GB/T 36344 for every dimension, counted only where a rule applies
+  Scenario: Monitoring: A and B of GB/T 36344 for every dimension, counted only where a rule applies
     When 公安分局 delivers 户籍人口_20260302.csv:
       | 公民身份号码       | 姓名 | 性别 | 民族 | 出生日期   | 户籍状态 |
       | 330203195006150018 | 张一 | 女   | 汉族 | 1950-06-15 | 正常     |
       | 330203198001010028 | 李二 | 女   | 甲   | 1980-01-01 | 正常     |
       | 330203197512310116 |      | 男   |      | 1975-12-31 | 正常     |
-    Then the result of rule sex.matches_id in 户籍人口基本信息 is A=2 of B=3
-    And the result of rule ethnicity.conforms in 户籍人口基本信息 is A=1 of B=2
-    And the result of rule name.required in 户籍人口基本信息 is A=2 of B=3
+    Then rule sex.matches_id of 户籍人口基本信息 holds for A=2 of B=3
+    And rule ethnicity.conforms of 户籍人口基本信息 holds for A=1 of B=2
+    And rule name.required of 户籍人口基本信息 holds for A=2 of B=3
     And the monitoring of 户籍人口基本信息 states A and B for every dimension it judges:
       | dimension     | failing |
       | normativity   | 1       |
