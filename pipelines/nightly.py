@@ -102,8 +102,7 @@ def _run_agencies(district: Any, instance: Any, emit: Emit) -> dict[str, bool]:
             success = _run_agency(district, repository, instance, agency, wave[agency], day, emit)
             ran[agency] = ran.get(agency, True) and success
             if not success:
-                still = {found.resource for found in ledger.waiting(district.store) if found.data_date == day}
-                stuck |= still & set(wave[agency])
+                stuck |= ledger.unsettled(district.store, day) & set(wave[agency])
     return ran
 
 

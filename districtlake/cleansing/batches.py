@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 
@@ -53,14 +54,21 @@ def cleanse_batch(batch: pa.RecordBatch, plan: CleansingPlan) -> pa.RecordBatch:
     """
     raw = pl.DataFrame(pl.from_arrow(batch))
     frame, changes = cleanse_columns(raw, plan)
-    per_row = changes.select("_index", pl.struct("item", "before", "after", "rule").alias("change"))
-    lists = per_row.group_by("_index", maintain_order=True).agg(pl.col("change"))
-    numbered = frame.with_columns(pl.col(pl.Enum).cast(pl.String)).with_row_index("_index")
-    joined = numbered.join(lists, on="_index", how="left", maintain_order="left").drop("_index")
-    filled = joined.with_columns(pl.coalesce(pl.col("change"), pl.lit([], dtype=pl.List(_CHANGE))).alias(CHANGES_COLUMN)).drop("change")
-    table = filled.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
-    batches = table.to_batches()
-    return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=table.schema)
+    arrow = frame.with_columns(pl.col(pl.Enum).cast(pl.String)).to_arrow(compat_level=pl.CompatLevel.oldest())
+    struct = (
+        changes.select(pl.struct("item", "before", "after", "rule")).to_series().rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
+    )
+    # changes come by row, so the ends of each row's run are its list
+    counts = np.bincount(changes["_index"].to_numpy(), minlength=raw.height)
+    offsets = pa.array(np.concatenate(([0], np.cumsum(counts))), type=pa.int64())
+    columns = [_one_chunk(column) for column in arrow.columns]
+    return pa.RecordBatch.from_arrays(
+        [*columns, pa.LargeListArray.from_arrays(offsets, struct)], names=[*arrow.column_names, CHANGES_COLUMN]
+    )
+
+
+def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def collected(batches: Iterable[pa.RecordBatch], plan: CleansingPlan) -> Cleansed:

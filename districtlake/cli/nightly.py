@@ -110,7 +110,7 @@ def render(summary: dict[str, Any]) -> None:
         + ("（含暂定期限：节假日安排未公布）" if summary["tickets"]["provisional"] else "")
     )
     for package in summary["packages"]:
-        console.print(f"  退回包 {escape(package['file'])}（{package['tickets']} 个工单，{package['rows']} 行）", soft_wrap=True)
+        console.print(f"  退回包 {escape(package['path'])}（{package['tickets']} 个工单，{package['rows']} 行）", soft_wrap=True)
     if summary["tables"]:
         table = Table(title="区级数据仓", title_justify="left", header_style="bold")
         for heading, justify in (
@@ -131,7 +131,7 @@ def render(summary: dict[str, Any]) -> None:
         console.print(f"[yellow]未处理[/] {escape(left_out)}")
     console.print(f"[bold]用时[/] {summary['seconds']:.1f} 秒　{summary['note']}")
     if summary["success"]:
-        console.print("查看：[bold]make ui[/]（图、检查、图表）　districtlake problems　districtlake tickets　districtlake tables")
+        console.print("查看：[bold]make ui[/]（图、检查、图表）　.venv/bin/districtlake problems | tickets | tables | history 资源")
     else:
         errors.print("[bold red]有运行失败：见上；日志在状态文件夹的 logs/。[/]")
 

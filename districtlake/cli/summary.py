@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -36,7 +38,7 @@ def nightly_summary(district: District, events: list[dict[str, Any]], *, since: 
         "conservation": {**totals, "balanced": totals["delivered"] == sum(totals[name] for name in CONSERVED)},
         "problems": problem_matrix(district),
         "tickets": {**_tickets(district), "opened": routed.get("opened", 0), "closed": routed.get("closed", 0)},
-        "packages": routed.get("packages", []),
+        "packages": [{**package, "path": _shown(district.settings.outbox / package["file"])} for package in routed.get("packages", [])],
         "tables": table_rows(district),
         "notices": received.get("notices", []),
         "duplicates": received.get("duplicates", []),
@@ -45,6 +47,11 @@ def nightly_summary(district: District, events: list[dict[str, Any]], *, since: 
         "seconds": round(seconds, 2),
         "note": district.policy.note,
     }
+
+
+def _shown(path: Path) -> str:
+    """A path as the person would type it here."""
+    return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def _deliveries(district: District, since: datetime) -> list[dict[str, Any]]:

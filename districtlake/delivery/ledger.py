@@ -88,6 +88,14 @@ def waiting(store: Store) -> list[Waiting]:
         return [Waiting(*row) for row in session.execute(query)]
 
 
+def unsettled(store: Store, day: date | None) -> set[str]:
+    """Resources with a delivery of a data date that still waits, or failed: what comes later must not overtake it."""
+    query = select(Delivery.resource).where(Delivery.state.in_(("pending", "failed")))
+    query = query.where(Delivery.data_date == day if day is not None else Delivery.data_date.is_(None))
+    with store.session(read_only=True) as session:
+        return set(session.scalars(query))
+
+
 @dataclass(frozen=True)
 class Past:
     """What the deliveries in the warehouse mean for the next one.

@@ -8,22 +8,23 @@ import sys
 from pathlib import Path
 
 import polars as pl
-import pytest
 
 from benchmarks.way_compare import IDENTITY, difference
 from districtlake.settings import PROJECT_ROOT
 
 
-@pytest.mark.parametrize("columns", [20, 9])
-def test_both_sides_of_the_way_write_equal_tables(columns: int) -> None:
-    command = [sys.executable, "-m", "benchmarks.way", "--rows", "2000", "--columns", str(columns), "--faults", "0.2", "--repeat", "0"]
+COLUMNS = 22  # the twenty and two of those that repeat
+
+
+def test_both_sides_of_the_way_write_equal_tables() -> None:
+    command = [sys.executable, "-m", "benchmarks.way", "--rows", "2000", "--columns", str(COLUMNS), "--faults", "0.2", "--repeat", "0"]
     done = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     told = done.stdout.splitlines()
     assert [line.split()[1].rstrip(":") for line in told if line.startswith("  equal ")] == list(IDENTITY)
     figures = json.loads(told[-1])
     assert figures["equal"] is True
-    assert (figures["rows"], figures["columns"]) == (2000, columns)
+    assert (figures["rows"], figures["columns"]) == (2000, COLUMNS)
     for day in ("day_1", "day_2"):
         assert set(figures["ratio"][day]) == {"cpu", "cpu_work", "wall_work", "peak_bytes"}
         for side in ("ours", "by_hand"):

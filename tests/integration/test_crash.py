@@ -135,7 +135,7 @@ def test_killed_after_every_single_commit(name: str, stages: dict[str, Stage], t
     points = [f"commit:{number}" for number in range(1, stage.commits + 1)]
     points += ["prepared"] + (["archived"] if stage.action == "night" else []) + (["ticketed"] if name in ("first", "later", "held") else [])
     for point in points:
-        check(stage, point, tmp_path / point)
+        check(stage, point, tmp_path / point.replace(":", "_"))
 
 
 def test_killed_twice_at_different_points(stages: dict[str, Stage], tmp_path: Path) -> None:
