@@ -9,11 +9,9 @@ import polars as pl
 
 from districtlake.catalog.models import Catalog, Resource
 from districtlake.errors import CatalogError, DistrictLakeError
-from districtlake.standards.kind import CellContext, Kind
+from districtlake.standards.kind import STATUS_SUFFIX, CellContext, Kind
 from districtlake.standards.kinds import KINDS
 
-STATUS_SUFFIX = "__status"
-"""As in ``quality.rules``, which this floor may not import."""
 PLACE_COLUMNS: dict[str, pl.DataType] = {"_file": pl.String(), "_sheet": pl.String(), "_row": pl.Int64(), "_extra": pl.String()}
 
 

@@ -14,7 +14,7 @@ from districtlake.catalog.models import Resource
 from districtlake.clock import SHANGHAI
 from districtlake.delivery.advance import Step
 from districtlake.delivery.district import District
-from districtlake.errors import DistrictLakeError, NotFound
+from districtlake.errors import DistrictLakeError, NotFound, ValidationFailed
 from districtlake.store.engine import Store
 from districtlake.store.tables import AuditEvent, Delivery, Operation
 
@@ -196,13 +196,17 @@ def finish(district: District, operation: int, ended: Mapping[str, Ended]) -> No
 
 
 def fail(district: District, operation: int, delivery: str | None, error: DistrictLakeError) -> None:
-    """Close an operation that failed. Its delivery waits for the next run when trying again can help; else it is failed."""
+    """Close an operation that failed. Its delivery waits for the next run when trying again can help; else it is failed.
+
+    Where the validation engine broke down the delivery waits, too: once the engine or the rule is repaired the next run takes it,
+    and no later delivery of the resource overtakes it.
+    """
     with district.store.session() as session:
         row = session.get_one(Operation, operation)
         row.state, row.finished_at, row.error = "failed", district.clock.now(), error.as_dict()
         if delivery is not None:
             found = session.get_one(Delivery, delivery)
-            found.state = "pending" if error.retryable else "failed"
+            found.state = "pending" if error.retryable or isinstance(error, ValidationFailed) else "failed"
             found.state_reason = str(error)
             found.attempts += 1
 

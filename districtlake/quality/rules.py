@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from districtlake.catalog.models import Dimension, OnFailure, Severity
+from districtlake.standards.kind import STATUS_SUFFIX
 
-STATUS_SUFFIX = "__status"
-"""The cleansed frame holds, beside each checked item, ``<item>__status``: null = no value, "ok", or an error code of its kind."""
+__all__ = ["REFERENCE_EXPECTATION", "STATUS_SUFFIX", "Rule"]
 
 REFERENCE_EXPECTATION = "expect_column_values_to_exist_in_resource"
 """Our own expectation: (column, resource, item); evaluated against the referred resource's warehouse table."""

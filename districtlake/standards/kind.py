@@ -26,6 +26,9 @@ Rows = npt.NDArray[np.intp]
 Tests = list[tuple[Mask | pl.Series, str]]
 """Cells that fail a test (Boolean; null: not), and the code they then get."""
 
+STATUS_SUFFIX = "__status"
+"""The cleansed frame holds, beside each checked item, ``<item>__status``: null = no value, "ok", or an error code of its kind."""
+
 DISTINCT_FROM = 4096
 """Suspicious cells from which on a kind with ``distinct`` treats each spelling once; below, finding them costs more."""
 

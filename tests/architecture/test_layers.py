@@ -55,7 +55,7 @@ def test_importing_the_definitions_stays_light() -> None:
 
 
 def test_nothing_names_a_registry_or_a_path_of_one_machine() -> None:
-    hosts = ["pypi" + ".org", "files.python" + "hosted", "registry.npm" + "js", "repo1.maven", "crates" + ".io"]
+    hosts = ["pypi" + ".org", "files.python" + "hosted", "registry.npm" + "js", "repo1.ma" + "ven", "crates" + ".io"]
     paths = ["/wo" + "rk/", "/ro" + "ot/", "/ho" + "me/"]
     found = []
     for path in tracked():

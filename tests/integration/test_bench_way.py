@@ -12,7 +12,6 @@ import polars as pl
 from benchmarks.way_compare import IDENTITY, difference
 from districtlake.settings import PROJECT_ROOT
 
-
 COLUMNS = 22  # the twenty and two of those that repeat
 
 

@@ -6,7 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
-from datetime import date
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -41,18 +41,18 @@ def opened(settings: Settings) -> District:
     return open_district(settings, clock=FixedClock(NOON))
 
 
-def child(settings: Settings, *command: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, *command], env=environment(settings), cwd=PROJECT_ROOT, capture_output=True, text=True, timeout=280
-    )  # fmt: skip
+def child(settings: Settings, *command: str, **changed: str) -> subprocess.CompletedProcess[str]:
+    variables = {**environment(settings), **changed}
+    return subprocess.run([sys.executable, *command], env=variables, cwd=PROJECT_ROOT, capture_output=True, text=True, timeout=280)
 
 
 def events(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def nightly(settings: Settings, inbox: Path) -> dict[str, Any]:
-    done = child(settings, "-m", "districtlake.cli", "nightly", "--deliveries", str(inbox), "--json")
+def nightly(settings: Settings, inbox: Path, now: datetime) -> dict[str, Any]:
+    command = ["-c", "from districtlake.cli import main; main()", "nightly", "--deliveries", str(inbox), "--json"]
+    done = child(settings, *command, DISTRICTLAKE_CLOCK=now.isoformat())
     assert done.returncode == 0, done.stderr[-3000:]
     summary = json.loads(done.stdout)
     assert isinstance(summary, dict)
@@ -66,7 +66,7 @@ def test_the_demonstration_runs_balanced_and_a_second_run_brings_nothing(tmp_pat
     state = tmp_path / "state"
     settings = Settings(state=state, inbox=state / "inbox", settle_seconds=0, actor="test")
     inbox = tmp_path / "demo" / "inbox"
-    summary = nightly(settings, inbox)
+    summary = nightly(settings, inbox, NOON)
     assert summary["success"] is True
     conservation = summary["conservation"]
     assert conservation["balanced"] is True
@@ -82,8 +82,9 @@ def test_the_demonstration_runs_balanced_and_a_second_run_brings_nothing(tmp_pat
     shutil.rmtree(dagster)
     shutil.rmtree(state / "dagster_home", ignore_errors=True)
 
-    again = nightly(settings, inbox)
+    again = nightly(settings, inbox, NOON + timedelta(days=1))
     assert again["success"] is True
+    assert again["deliveries"] == []
     assert (again["packages"], again["tickets"]["opened"], again["tickets"]["closed"]) == ([], 0, 0)
     assert again["conservation"]["balanced"] is True
     with (district := opened(settings)).store:
@@ -116,9 +117,14 @@ def test_a_broken_validator_lets_nothing_pass(settings: Settings) -> None:
                 assert read(district.lake, layer, resource).height == 0
         found = deliveries(district)
         assert len(found) == 4, "every delivery is kept"
-        assert {row.state for row in found.values()} <= {"pending", "failed"}
-        assert found[f"people_{day(2)}.csv"].state == "pending", "later days wait for the one that failed"
+        assert {row.state for row in found.values()} == {"pending"}, "they wait for the validator"
+        assert found[f"people_{day(2)}.csv"].attempts == 0, "later days wait for the one that failed"
         assert not records(district)["tickets"]
+    repaired = child(settings, "-m", "pipelines.nightly")
+    assert repaired.returncode == 0, repaired.stderr[-3000:]
+    with (district := opened(settings)).store:
+        assert {row.state for row in deliveries(district).values()} == {"done"}
+        assert read(district.lake, "warehouse", PEOPLE)["code"].to_list() == ["A1"]
 
 
 def test_one_agencys_failure_leaves_the_others_done(settings: Settings) -> None:
