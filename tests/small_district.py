@@ -59,7 +59,7 @@ _SOURCES = {
 
 def write_catalog(folder: Path, *, most: int = 100) -> Path:
     """The catalogue below ``folder``; ``most`` is the largest amount that the rule ``amount.range`` allows."""
-    for part in ("standards", "policy", "calendar"):
+    for part in ("standards", "policy"):
         shutil.copytree(PROJECT_ROOT / "catalog" / part, folder / part, dirs_exist_ok=True)
     (folder / "agencies.yaml").write_text(_AGENCIES, encoding="utf-8")
     for number, (resource, (title, key, source)) in enumerate(_SOURCES.items(), 1):

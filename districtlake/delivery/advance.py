@@ -249,7 +249,8 @@ def _exact_duplicates(frame: pl.DataFrame, raw: pl.DataFrame, resource: Resource
     result = pl.Series("duplicate", [False], dtype=pl.Boolean).new_from_index(0, frame.height)
     if frame.height < 2:
         return result
-    where = frame.select(key_columns(resource)).is_duplicated().arg_true()
+    keys = key_columns(resource)
+    where = (frame[keys[0]] if len(keys) == 1 else frame.select(keys)).is_duplicated().arg_true()
     if len(where) == 0:
         return result
     return result.scatter(where.filter(_later_copies(_content(frame[where], raw[where], resource))), True)
@@ -296,9 +297,10 @@ def _quarantine(
     index = quarantined.arg_true()
     if len(index) == 0:
         return kept
-    broken = validation.failures.filter(pl.col("_index").is_in(index.cast(pl.UInt32).implode()))
+    index = index.cast(pl.UInt32)
+    broken = validation.failures.filter(pl.col("_index").is_in(index.implode()))
     reasons = sightings.select("rule", "file", "sheet", "row", "reason")
-    place = judged.select("_file", "_sheet", "_row").with_row_index("_index").with_columns(pl.col("_index").cast(pl.UInt32))
+    place = judged.select("_file", "_sheet", "_row")[index].with_columns(index.alias("_index"))
     told = (
         broken.join(place, on="_index", how="left")
         .join(

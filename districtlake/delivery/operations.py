@@ -56,7 +56,7 @@ def reprocess(district: District, delivery_id: str, engine: Engine, *, actor: st
     if delivery.state not in ("done", "held"):
         raise OperationRefused(
             f"Delivery {delivery.id} is {delivery.state}.",
-            hint="Pending ones are processed by the nightly run; withdrawn ones must be delivered again.",
+            hint="Pending ones are processed by the nightly run; a withdrawn one is delivered again under another name.",
         )
     return _again(district, resource, delivery, "reprocess", engine, actor, reason)
 

@@ -68,8 +68,10 @@ def change_set(
     if current.height == 0:
         new, updated, same, gone = accepted, accepted.clear(), 0, current
     else:
-        new = accepted.join(current.select(key), on=key, how="anti")
-        both = accepted.join(current.select([*key, *[name for name in items if name not in key]]), on=key, how="inner", suffix="__now")
+        # one join of the whole tables; which rows of either side found no partner, the row numbers tell
+        now = current.select([*key, *[name for name in items if name not in key]]).with_row_index("_at_now")
+        both = accepted.with_row_index("_at").join(now, on=key, how="inner", suffix="__now")
+        new = accepted.filter(_others(both["_at"], accepted.height))
         if compared:
             differs = pl.any_horizontal(pl.col(name).ne_missing(pl.col(f"{name}__now")) for name in compared)
         else:
@@ -79,8 +81,8 @@ def change_set(
             updated = updated.with_columns(pl.col(f"{name}__now").alias(name) for name in keep_items if name not in key)
         updated = updated.select(accepted.columns)
         same = both.height - updated.height
-        named = pl.concat([accepted.select(key), stale_keys.select(key)]) if stale_keys.height else accepted.select(key)
-        gone = current.join(named, on=key, how="anti")
+        gone = current.filter(_others(both["_at_now"], current.height))
+        gone = gone.join(stale_keys.select(key), on=key, how="anti") if stale_keys.height else gone
 
     absent = gone.height
     deleted = gone if delete_absent else gone.clear()
@@ -98,6 +100,11 @@ def change_set(
         ]
     )
     return ChangeSet(source, ended, new.height, updated.height, same, deleted.height, absent)
+
+
+def _others(index: pl.Series, height: int) -> pl.Series:
+    """True for the rows that ``index`` does not name."""
+    return pl.repeat(True, height, dtype=pl.Boolean, eager=True).scatter(index, False)
 
 
 def _source(
@@ -126,12 +133,12 @@ def _source(
         parts.append(deleted.with_columns(_op=pl.lit("D")).select([*columns, OPERATION]))
     if current.height:
         touched = pl.concat([updated.select(key), deleted.select(key)])
-        standing = current.join(touched, on=key, how="anti") if touched.height else current
-        now_stale = standing.filter(~pl.col("_stale"))
-        now_stale = now_stale.join(stale_keys.select(key), on=key, how="semi") if stale_keys.height else now_stale.clear()
-        was_stale = standing.filter(pl.col("_stale"))
+        # few rows are or become stale: those are picked first, and only they are held against the others
+        listed = current.join(stale_keys.select(key), on=key, how="semi") if stale_keys.height else current.clear()
+        was_stale = current.filter(pl.col("_stale"))
         fresh_again = was_stale.join(stale_keys.select(key), on=key, how="anti") if stale_keys.height else was_stale
-        for frame, flag in ((now_stale, True), (fresh_again, False)):
+        for standing, flag in ((listed.filter(~pl.col("_stale")), True), (fresh_again, False)):
+            frame = standing.join(touched, on=key, how="anti") if touched.height else standing
             if frame.height:
                 parts.append(frame.with_columns(_stale=pl.lit(flag), _op=pl.lit("S")).select([*columns, OPERATION]))
     schema = pl.Schema([*current.schema.items(), (OPERATION, pl.String())])

@@ -10,15 +10,18 @@ import warnings
 from datetime import date
 from decimal import Decimal
 from typing import Any
+from unittest import mock
 
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, Phase, example, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from districtlake.quality.rules import Rule
+from districtlake.quality.validation import Validation
+from expectations import session
 from expectations.compile import suite_of
-from expectations.validate import excuse, run_suite, validate
+from expectations.validate import excuse, validate
 
 # Each example runs GX twice; shrinking one would outlast the time limit.
 COMPARED = settings(
@@ -63,10 +66,19 @@ def gx_alone(frame: pl.DataFrame, rules: list[Rule]) -> dict[str, Any]:
     return {result.expectation_config.meta["rule"]: result for result in run.results}
 
 
+def validated(frame: pl.DataFrame, rules: list[Rule]) -> tuple[Validation, session.Run]:
+    """What ``validate`` says, and the one run of GX it rests on."""
+    runs: list[session.Run] = []
+    real = session.run
+    with mock.patch.object(session, "run", lambda *given: runs.append(real(*given)) or runs[-1]):
+        validation = validate("a.b", frame, rules, nobody)
+    (run,) = runs
+    return validation, run
+
+
 def assert_equal_to_gx_alone(frame: pl.DataFrame, rules: list[Rule], *, fused: bool = True) -> None:
     expected = gx_alone(frame, rules)
-    run = run_suite("a.b", frame, rules, {})
-    validation = validate("a.b", frame, rules, nobody)
+    validation, run = validated(frame, rules)
     for result in validation.results:
         rule, theirs = result.rule, expected[result.rule.id]
         ours = next(r for r in run.result.results if r.expectation_config.meta["rule"] == rule.id)
@@ -221,12 +233,24 @@ def test_map_expectations(frame: pl.DataFrame, declared: list[tuple[str, dict[st
     assert_equal_to_gx_alone(frame, rules_of(*declared))
 
 
-@settings(COMPARED, max_examples=150)
-@given(tables(), st.sampled_from(SELECTIONS[2:]))
-@example(
-    pl.DataFrame({"s": ["a"], "t": ["b"], "i": [1], "j": [1], "f": [1.0], "m": [1], "d": [DAYS[0]], "e": [DAYS[1]], "k": ["ok"]}), None
-)
-def test_aggregates_and_table_expectations(frame: pl.DataFrame, selection: Any) -> None:
+@settings(COMPARED, max_examples=25)
+@given(tables(), st.sampled_from(SELECTIONS[2:]), st.data())
+def test_aggregates_and_table_expectations(frame: pl.DataFrame, selection: Any, data: st.DataObject) -> None:
+    assert_equal_to_gx_alone(frame, rules_of(*data.draw(st.lists(st.sampled_from(aggregates(frame, selection)), min_size=1, max_size=10))))
+
+
+def test_all_aggregates_and_table_expectations_at_once() -> None:
+    frame = pl.DataFrame(
+        {
+            "s": ["a", None, "a"], "t": ["b", "c", None], "i": [1, None, 2], "j": [1, 2, 3], "f": [0.5, float("nan"), 1.0],
+            "m": pl.Series(["0.10", None, "1.50"]).cast(pl.Decimal(10, 2)), "d": [DAYS[0], None, DAYS[1]], "e": DAYS[:3],
+            "k": pl.Series(["ok", "length", None], dtype=pl.Enum(["ok", "length"])),
+        }
+    )  # fmt: skip
+    assert_equal_to_gx_alone(frame, rules_of(*aggregates(frame, None)))
+
+
+def aggregates(frame: pl.DataFrame, selection: Any) -> list[tuple[str, dict[str, Any]]]:
     declared: list[tuple[str, dict[str, Any]]] = []
     for name in NUMBERS:
         for statistic in ("max", "min", "mean", "median", "sum", "stdev"):
@@ -249,7 +273,7 @@ def test_aggregates_and_table_expectations(frame: pl.DataFrame, selection: Any) 
         ("column_to_exist", {"column": "absent"}),
         ("column_to_exist", {"column": "d", "column_index": 6}),
     ]
-    assert_equal_to_gx_alone(frame, rules_of(*declared))
+    return declared
 
 
 @settings(COMPARED, max_examples=15)

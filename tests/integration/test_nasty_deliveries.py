@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import resource as process
 import shutil
-import subprocess
 import threading
 import time
 import zipfile
@@ -21,13 +19,12 @@ from districtlake.clock import FixedClock
 from districtlake.delivery import receive as receiving
 from districtlake.delivery.district import District, open_district
 from districtlake.delivery.process import Engine, Outcome
-from districtlake.delivery.receive import Received, receive
-from districtlake.ingestion import archive
+from districtlake.delivery.receive import Received
 from districtlake.ingestion.archive import path_of
 from districtlake.ingestion.inbox import Notice
 from districtlake.warehouse.commit import read
 from tests.plain_validator import validate
-from tests.running import run_folder, run_pending, tables
+from tests.running import run_folder, tables
 from tests.small_district import HEADER, NOON, NOTES, PEOPLE, Row, csv_text, day, deliver, deliveries, open_small, small_settings
 
 GOOD: list[Row] = [("A1", "甲", 1, None), ("A2", "乙", 2, None)]
@@ -355,66 +352,6 @@ def test_a_malformed_catalogue_entry_takes_only_itself_out(tmp_path: Path) -> No
         assert not repaired.catalog_errors
         _, outcomes = run(repaired)
         assert outcomes[NAME].state == "done"
-
-
-def test_a_full_disk_under_the_archive(district: District, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = deliver(district.settings.inbox, NAME, [("A1", "甲", 3, None), ("A2", "乙", 2, None)])
-
-    def full(*_: object) -> int:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(archive.os, "write", full)
-    received = receive(district)
-    monkeypatch.undo()
-    notice = notice_of(received, f"registry_bureau/{NAME}")
-    assert "full" in notice.message
-    assert NAME in notice.message
-    assert "Free space" in notice.hint
-    assert path.exists()
-    assert not list((district.settings.archive / ".incoming").iterdir()), "no temporary file remains"
-    assert run(district)[1][NAME].state == "done"
-    assert people(district)["A1"] == 3
-
-
-def _mounted(folder: Path, size: str) -> bool:
-    folder.mkdir(parents=True, exist_ok=True)
-    if os.geteuid() != 0 or shutil.which("mount") is None:
-        return False
-    return subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], capture_output=True).returncode == 0
-
-
-def test_a_disk_that_really_fills_up_while_tables_are_written(tmp_path: Path) -> None:
-    """The state folder lies on a small disk; ballast fills it, so that some commit fails; with the ballast gone, everything goes through."""
-    settings = small_settings(tmp_path)
-    if not _mounted(settings.state, "24m"):
-        pytest.skip("left out: no right to mount a small disk")
-    try:
-        district = open_district(settings, clock=FixedClock(NOON))
-        with district.store:
-            deliver(settings.inbox, f"people_{day(1)}.csv", GOOD)
-            deliver(settings.inbox, f"notes_{day(1)}.csv", GOOD, agency="other_bureau")
-            run(district)
-            before = tables(district)
-            rows: list[Row] = [(f"A{n}", "甲", n % 100, f"备注{n * 7919 % 100_003}") for n in range(1, 12_001)]
-            deliver(settings.inbox, NAME, rows)
-            receive(district)
-            ballast = settings.state / "ballast"
-            with ballast.open("wb") as file:
-                file.write(bytes(max(0, shutil.disk_usage(settings.state).free - (450 << 10))))
-            outcomes = run_pending(district, engine())
-            assert [outcome.state for outcome in outcomes] == ["failed"]
-            assert "disk is full" in outcomes[0].why
-            assert outcomes[0].error is not None
-            assert "Free space" in outcomes[0].error.hint
-            assert deliveries(district)[NAME].state == "pending"
-            ballast.unlink()
-            assert [outcome.state for outcome in run_pending(district, engine())] == ["done"]
-            after = tables(district)
-            assert len(after[f"warehouse/{PEOPLE}"]) == 12_000
-            assert len(after[f"raw/{PEOPLE}"]) == 12_000 + len(before[f"raw/{PEOPLE}"])
-            assert after[f"warehouse/{NOTES}"] == before[f"warehouse/{NOTES}"]
-    finally:
-        subprocess.run(["umount", "-l", str(settings.state)], check=True)
 
 
 def _peak_mb() -> int:

@@ -90,5 +90,18 @@ Feature: Article 27, the closed loop of problem data
     And the problem of 户籍人口基本信息 was seen 1 times
 
   @article_27 @paragraph_4
+  Scenario: A row that is gone from the whole list is no longer a problem, but nobody calls that corrected
+    Given it is 2026-03-03
+    And 公安分局 delivered 户籍人口_20260303.csv:
+      | 公民身份号码       | 姓名 | 性别 | 民族 | 出生日期   | 户籍状态 |
+      | 330203195006150018 | 张一 | 女   | 汉族 | 1950-06-15 | 正常     |
+      | 330203198001010028 | 李二 | 女   | 汉族 | 1980-01-01 | 正常     |
+    When it is 2026-03-04
+    And 公安分局 delivers 户籍人口_20260304.csv:
+      | 公民身份号码       | 姓名 | 性别 | 民族 | 出生日期   | 户籍状态 |
+      | 330203198001010028 | 李二 | 女   | 汉族 | 1980-01-01 | 正常     |
+    Then the ticket is closed as absent, in time
+
+  @article_27 @paragraph_4
   Scenario: The three ways of handling are the regulation's
     Then the dispositions are 完成整改、确认无误、沟通解决
