@@ -154,7 +154,7 @@ def ended(rows: pl.DataFrame, word: str, at: datetime, delivery: str) -> pl.Data
 
 
 def merge(lake: Path, source: pl.DataFrame, columns: list[str], key: str) -> None:
-    low, high = source[key].min(), source[key].max()
+    low, high = str(source[key].min()), str(source[key].max())
     every = {name: f"s.{name}" for name in columns}
     (
         DeltaTable(str(lake / "warehouse"))

@@ -32,7 +32,7 @@ from tests.running import run_folder, run_pending, tables
 from tests.small_district import PAYMENTS, PEOPLE, VISITS, day, deliver, deliveries, open_small
 
 LAWS = settings(
-    max_examples=8, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
+    max_examples=6, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )  # fmt: skip
 
