@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import dagster as dg
 import polars as pl
 
+from districtlake.catalog.masking import mask_item
 from districtlake.catalog.models import Catalog, Resource
-from districtlake.standards.masking import mask
 from districtlake.warehouse.tables import key_columns, schema_of
 
 COUNT_TITLES = {
@@ -48,7 +48,7 @@ def preview(frame: pl.DataFrame, resource: Resource, catalog: Catalog, rows: int
     """The first rows as a Markdown table, every item masked by its sensitivity."""
     names = [name for name in resource.item_names if name in frame.columns]
     head = frame.head(rows).select(names)
-    masked = {name: mask(head[name].cast(pl.String), catalog.element_of(resource.item(name))) for name in names}
+    masked = {name: mask_item(head[name].cast(pl.String), resource.item(name), catalog) for name in names}
     lines = [
         "| " + " | ".join(resource.item(name).title for name in names) + " |",
         "|" + "---|" * len(names),

@@ -19,7 +19,7 @@ from districtlake.delivery.process import Engine, Outcome, process_resource
 from districtlake.policy.cycles import period_and_grace
 from districtlake.policy.pack import PolicyPack
 from districtlake.warehouse.commit import read
-from districtlake.warehouse.tables import address, ensure_tables
+from districtlake.warehouse.tables import ensure_tables, scan_table
 
 UPSTREAM = {"raw": None, "cleansed": "raw", "quarantine": "cleansed", "warehouse": "cleansed"}
 LAYER_TITLES = {"raw": "原始", "cleansed": "清洗", "quarantine": "隔离", "warehouse": "区级数据仓"}
@@ -147,11 +147,11 @@ def _materializations(district: District, resource: Resource, outcomes: list[Out
 
 
 def _rows(district: District, resource: Resource) -> int:
-    return int(pl.scan_delta(str(address(district.lake, "warehouse", resource.id))).select(pl.len()).collect().item())
+    return int(scan_table(district.lake, "warehouse", resource.id).select(pl.len()).collect().item())
 
 
 def _result(district: District, resource: Resource, layer: str, metadata: dict[str, Any]) -> dg.MaterializeResult:
-    table = pl.scan_delta(str(address(district.lake, layer, resource.id)))
+    table = scan_table(district.lake, layer, resource.id)
     upstream = UPSTREAM[layer]
     lineage = {"dagster/column_lineage": shown.column_lineage(layer, upstream, resource, district.catalog)} if upstream else {}
     preview = dg.MetadataValue.md(shown.preview(table.head(5).collect(), resource, district.catalog))

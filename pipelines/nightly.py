@@ -136,10 +136,17 @@ def _reasons(result: Any) -> list[str]:
     return [
         event.step_failure_data.user_failure_data.description
         if event.step_failure_data.user_failure_data
-        else str(event.step_failure_data.error.message if event.step_failure_data.error else event.message).strip()
+        else str(_cause(event.step_failure_data.error).message if event.step_failure_data.error else event.message).strip()
         for event in result.all_events
         if event.is_step_failure
     ]
+
+
+def _cause(error: Any) -> Any:
+    """The innermost error: Dagster wraps what an asset raised in a sentence of its own."""
+    while error.cause is not None:
+        error = error.cause
+    return error
 
 
 def _in_dependency_order(district: Any, waiting: dict[str, list[str]]) -> list[str]:

@@ -10,7 +10,7 @@ from districtlake.delivery.district import District
 from districtlake.tickets.outbox import Package, write_packages
 from districtlake.tickets.raise_tickets import raise_tickets
 from districtlake.warehouse.commit import read
-from districtlake.warehouse.tables import address
+from districtlake.warehouse.tables import address, scan_delta
 
 
 @dataclass
@@ -60,4 +60,4 @@ class _Reader:
     def __call__(self) -> pl.DataFrame:
         table = DeltaTable(str(address(self._lake, "problems", self._resource)))
         self.version = table.version()
-        return pl.scan_delta(table).collect()
+        return scan_delta(table).collect()

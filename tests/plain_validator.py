@@ -24,7 +24,9 @@ def validate(resource: str, frame: pl.DataFrame, rules: Sequence[Rule], referenc
         positions = failing.fill_null(value=False).arg_true().cast(pl.UInt32)
         outcome = "failed" if len(positions) else "passed"
         results.append(RuleResult(rule, outcome, evaluated=evaluated, failed=len(positions)))  # type: ignore[arg-type]
-        failures.append(pl.DataFrame({"_index": positions, "rule": [rule.id] * len(positions)}, schema={"_index": pl.UInt32, "rule": pl.String}))
+        failures.append(
+            pl.DataFrame({"_index": positions, "rule": [rule.id] * len(positions)}, schema={"_index": pl.UInt32, "rule": pl.String})
+        )
     return Validation(tuple(results), pl.concat(failures) if failures else pl.DataFrame(schema={"_index": pl.UInt32, "rule": pl.String}))
 
 

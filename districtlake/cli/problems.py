@@ -59,22 +59,26 @@ def problems(
         console.print(f"共 {total:,} 个，显示 {len(rows)} 个；--limit 可增加。")
 
 
-def _row(record: dict[str, Any], resource: Any, district: Any) -> dict[str, Any]:
-    from districtlake.standards.masking import mask
+def _masked(parts: list[str], items: list[str], resource: Any, catalog: Any) -> list[str]:
+    """The parts of a value or key, each masked as its item; parts that cannot be told apart are hidden altogether."""
+    from districtlake.catalog.masking import mask_item
 
+    if len(parts) != len(items):
+        return ["***"]
+    return [mask_item(part, resource.item(name), catalog) or "" for part, name in zip(parts, items, strict=True)]
+
+
+def _row(record: dict[str, Any], resource: Any, district: Any) -> dict[str, Any]:
     catalog = district.catalog
     items = [name for name in record["item"].split("+") if name in resource.item_names]
     value = record["value"]
     if value is not None and items:
         parts = value.split(" / ")
-        elements = [catalog.element_of(resource.item(name)) for name in items]
-        parts = [mask(part, element) for part, element in zip(parts, elements, strict=True)] if len(parts) == len(items) else ["***"]
-        value = " / ".join(parts)
+        value = " / ".join(_masked(parts, items, resource, catalog))
     key = record["key"]
     if key and not key.startswith("row:") and resource.key:
         parts = key.split("|")
-        elements = [catalog.element_of(resource.item(name)) for name in resource.key]
-        key = "|".join(mask(p, e) for p, e in zip(parts, elements, strict=True)) if len(parts) == len(elements) else "***"
+        key = "|".join(_masked(parts, list(resource.key), resource, catalog))
     place = f"{record['file']}" + (f"·{record['sheet']}" if record["sheet"] else "") + (f" 第 {record['row']} 行" if record["row"] else "")
     return {
         **{name: record[name] for name in (

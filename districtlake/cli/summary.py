@@ -15,7 +15,7 @@ from districtlake.catalog.models import DIMENSION_TITLES
 from districtlake.cli.deliveries import STATES
 from districtlake.delivery.district import District
 from districtlake.store.tables import Delivery, Operation, Ticket
-from districtlake.warehouse.tables import address
+from districtlake.warehouse.tables import address, scan_table
 
 CONSERVED = ("inserted", "changed", "unchanged", "duplicates", "quarantined", "held")
 
@@ -116,8 +116,8 @@ def table_rows(district: District) -> list[dict[str, Any]]:
 
 
 def _table(district: District, layer: str, resource: str) -> pl.LazyFrame | None:
-    path = str(address(district.lake, layer, resource))
-    return pl.scan_delta(path) if DeltaTable.is_deltatable(path) else None
+    exists = DeltaTable.is_deltatable(str(address(district.lake, layer, resource)))
+    return scan_table(district.lake, layer, resource) if exists else None
 
 
 def _count(district: District, layer: str, resource: str) -> int:

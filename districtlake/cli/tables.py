@@ -196,7 +196,7 @@ def _show_changes(
 
 
 def _presentable(frame: pl.DataFrame, entry: Any, district: Any, unmasked: bool, what: str) -> list[dict[str, Any]]:
-    from districtlake.standards.masking import mask
+    from districtlake.catalog.masking import mask_item
     from districtlake.store.tables import AuditEvent
 
     if unmasked:
@@ -211,7 +211,7 @@ def _presentable(frame: pl.DataFrame, entry: Any, district: Any, unmasked: bool,
     columns = []
     for name in frame.columns:
         if name in entry.item_names:
-            columns.append(mask(frame[name].cast(pl.String), district.catalog.element_of(entry.item(name))).alias(name))
+            columns.append(mask_item(frame[name].cast(pl.String), entry.item(name), district.catalog).alias(name))
         elif name in ("_extra", "before", "after", "value", "key"):
             columns.append(frame[name].cast(pl.String).str.replace_all(r".", "*").str.slice(0, 3).alias(name))
         else:

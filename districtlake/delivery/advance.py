@@ -143,7 +143,9 @@ def advance(
         keep_items=[name for name in arrival.missing if name in stored_items(resource)],
     )
     verdicts.append(_shrink(resource, tables.current.height, changes, whole, unreadable_keys))
-    verdicts = [replace(v, outcome="passed", reason=f"放行：{v.reason}") if v.rule.id in arrival.waived and v.failed else v for v in verdicts]
+    verdicts = [
+        replace(v, outcome="passed", reason=f"放行：{v.reason}") if v.rule.id in arrival.waived and v.failed else v for v in verdicts
+    ]
     stopping = [v for v in verdicts if v.outcome == "failed"] + list(fates.holding)
     row_results = (*validation.results, *skipped)
     if stopping:
@@ -166,7 +168,7 @@ def advance(
     }  # fmt: skip
     check_conservation(arrival.id, counts)
     history = changes.ended.select(list(schema_of("history", resource, catalog)))
-    results = tuple([*verdicts, *row_results])
+    results = (*verdicts, *row_results)
     return Step(
         held=False, why="",
         tables=Tables(change_sets.apply(tables.current, changes, key), quarantine, register),
@@ -208,7 +210,7 @@ def _held(
         known_rules=known, keys=pl.Series([], dtype=pl.String), whole=False, rows_judged=False,
     )  # fmt: skip
     register = problems.update(tables.register, seen, judged, resource=resource, delivery=arrival.id, at=at)
-    results = tuple([*verdicts, *row_results])
+    results = (*verdicts, *row_results)
     counts = dict.fromkeys(
         ("inserted", "changed", "unchanged", "duplicates", "quarantined", "deleted", "deletions_deferred", "cells_altered"), 0
     )
@@ -303,9 +305,7 @@ def _quarantine(
     place = judged.select("_file", "_sheet", "_row")[index].with_columns(index.alias("_index"))
     told = (
         broken.join(place, on="_index", how="left")
-        .join(
-            reasons, left_on=["rule", "_file", "_sheet", "_row"], right_on=["rule", "file", "sheet", "row"], how="left", nulls_equal=True
-        )
+        .join(reasons, left_on=["rule", "_file", "_sheet", "_row"], right_on=["rule", "file", "sheet", "row"], how="left", nulls_equal=True)
         .group_by("_index", maintain_order=True)
         .agg(pl.col("rule").alias("rules"), pl.col("reason").alias("reasons"))
     )
@@ -313,10 +313,9 @@ def _quarantine(
     for name in resource.item_names:
         text_items.append(pl.coalesce(pl.col(name).cast(pl.String), pl.col(f"{name}__raw")).alias(name))
     rows = (
-        judged.with_columns([raw[name].alias(f"{name}__raw") for name in resource.item_names])
-        .with_columns(keys.alias("key"))
-        .with_row_index("_index")
-        .with_columns(pl.col("_index").cast(pl.UInt32))[index]
+        judged[index]
+        .with_columns([raw[name].gather(index).alias(f"{name}__raw") for name in resource.item_names])
+        .with_columns(keys.gather(index).alias("key"), index.alias("_index"))
         .with_columns(text_items)
         .join(told, on="_index", how="left", maintain_order="left")
         .with_columns(_delivery=pl.lit(arrival.id))

@@ -11,12 +11,12 @@ from deltalake import DeltaTable
 from districtlake.catalog.load import load_catalog_tolerant
 from districtlake.catalog.models import Catalog, Resource
 from districtlake.clock import Clock, clock_from_environment
-from districtlake.errors import CatalogError, NotFound
+from districtlake.errors import CatalogError, DistrictLakeError, NotFound
 from districtlake.policy.calendar import WorkingCalendar, load_calendar
 from districtlake.policy.pack import PolicyPack, load_policy
 from districtlake.settings import Settings
 from districtlake.store.engine import Store, open_store
-from districtlake.warehouse.tables import address
+from districtlake.warehouse.tables import address, scan_delta
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class District:
         table = DeltaTable(str(path))
         if table.version() == 0:  # created, never written
             return None
-        return pl.scan_delta(table).select(item).collect()[item]
+        return scan_delta(table).select(item).collect()[item]
 
 
 def open_district(settings: Settings | None = None, clock: Clock | None = None) -> District:
@@ -60,6 +60,11 @@ def open_district(settings: Settings | None = None, clock: Clock | None = None) 
         CatalogError: agencies, elements, code lists or policy are broken (a broken resource alone is set aside).
     """
     settings = settings or Settings.from_environment()
+    if "%" in str(settings.state):
+        raise DistrictLakeError(
+            f"The state folder {settings.state} has a percent sign in its path, which Delta tables cannot be kept under.",
+            hint="Set DISTRICTLAKE_STATE to a folder without one.", code="settings.state_path",
+        )  # fmt: skip
     for folder in (settings.state, settings.lake, settings.inbox, settings.outbox, settings.locks):
         folder.mkdir(parents=True, exist_ok=True)
     catalog, errors = load_catalog_tolerant(settings.catalog_dirs)

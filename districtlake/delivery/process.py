@@ -190,9 +190,7 @@ def _older_than(delivery: Delivery, past: ledger.Past) -> str:
     return newest[1]
 
 
-def commit_step(
-    district: District, resource: Resource, operation: int, base: dict[str, int], step: Step, engine: Engine
-) -> None:
+def commit_step(district: District, resource: Resource, operation: int, base: dict[str, int], step: Step, engine: Engine) -> None:
     """Write one step. An earlier attempt at the delivery left nothing behind: it was undone."""
     commits = Commits(district.lake, resource.id, base, operation, engine.hooks.committed)
     for layer in ("raw", "cleansed", "changes"):
@@ -226,9 +224,7 @@ def rebuild(
         steps: list[tuple[Delivery, Step]] = []
         for delivery in deliveries:
             arrival = arrival_of(district, resource, delivery, past, waived.get(delivery.id, frozenset()))
-            step = advance(
-                tables, arrival, resource, district.catalog, engine.validator, district.reference_values, operation.started_at
-            )
+            step = advance(tables, arrival, resource, district.catalog, engine.validator, district.reference_values, operation.started_at)
             tables = step.tables
             steps.append((delivery, step))
             past = past if step.held else past.after(delivery)

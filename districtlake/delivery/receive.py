@@ -55,7 +55,7 @@ def receive(
             if number % 100 == 0:
                 tell(f"received {number} of {len(found.candidates)} files")
             _take(district, candidate, received, wait)
-        _keep_notices(district, received.notices, complete=folder is None)
+        _keep_notices(district, received.notices)
     return received
 
 
@@ -185,8 +185,8 @@ def _twin(session: object, candidate: Candidate, sha256: str) -> str | None:
     return same[0].id
 
 
-def _keep_notices(district: District, notices: list[Notice], *, complete: bool) -> None:
-    """Record new notices once; those that no longer apply are cleared when the whole inbox was looked at."""
+def _keep_notices(district: District, notices: list[Notice]) -> None:
+    """Record new notices once; those that the last look no longer gave are cleared."""
     now = district.clock.now()
     with district.store.session() as session:
         standing = {row.fingerprint: row for row in session.scalars(select(NoticeRow).where(NoticeRow.cleared_at.is_(None)))}
@@ -206,7 +206,6 @@ def _keep_notices(district: District, notices: list[Notice], *, complete: bool) 
                     resource=None, fingerprint=fingerprint,
                 )
             )  # fmt: skip
-        if complete:
-            for fingerprint, row in standing.items():
-                if fingerprint not in seen:
-                    row.cleared_at = now
+        for fingerprint, row in standing.items():
+            if fingerprint not in seen:
+                row.cleared_at = now

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
+import polars as pl
+
 from districtlake.catalog.models import DELIVERY_COLUMNS, Catalog, Check, Dimension, Element, Item, Resource
 from districtlake.errors import CatalogError
 from districtlake.quality.rules import REFERENCE_EXPECTATION, STATUS_SUFFIX, Rule
@@ -84,9 +86,11 @@ def _status_rules(item: Item, element: Element, kind: Kind, catalog: Catalog) ->
         arguments = {"column": status, "value_set": ["ok", *warnings]}
         title = f"{item.title}应符合数据元“{element.name}”的值域（{element.domain}）"
         because = f"代码表“{code_list.name}”不完整且没有已发布的来源，不能据以判定错误" if code_list is not None and undecidable else ""
+        # A date or number that could not be typed would pass as an empty cell: its row never does, whatever the item allows.
+        untyped = {} if kind.dtype(element) == pl.String else {"severity": "critical", "on_failure": "quarantine"}
         yield _of_item(item, "conforms", title, "expect_column_values_to_be_in_set", arguments,
                        dimension="normativity" if code_list is not None else "accuracy",
-                       evaluable=not undecidable, not_evaluated_because=because)  # fmt: skip
+                       evaluable=not undecidable, not_evaluated_because=because, **untyped)  # fmt: skip
         if undecidable:  # what needs no list, such as mojibake, is still judged; the kind gives no unknown code here
             yield _of_item(item, "readable", f"{item.title}应可识读", "expect_column_values_to_be_in_set", dict(arguments))
     if warnings:

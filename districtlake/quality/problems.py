@@ -84,9 +84,7 @@ def sightings_of_rows(
     if not parts:
         return pl.DataFrame(schema=SIGHTING)
     found = pl.concat(parts)
-    identity = [
-        problem_id(resource.id, rule, key, item) for rule, key, item in found.select("rule", "key", "item").iter_rows()
-    ]
+    identity = [problem_id(resource.id, rule, key, item) for rule, key, item in found.select("rule", "key", "item").iter_rows()]
     return found.with_columns(pl.Series("problem_id", identity, dtype=pl.String)).select(list(SIGHTING)).cast(pl.Schema(SIGHTING))
 
 

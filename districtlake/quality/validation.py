@@ -49,8 +49,6 @@ class Validation:
 
 
 class Validator(Protocol):
-    def __call__(
-        self, resource: str, frame: pl.DataFrame, rules: Sequence[Rule], references: ReferenceLookup
-    ) -> Validation:
+    def __call__(self, resource: str, frame: pl.DataFrame, rules: Sequence[Rule], references: ReferenceLookup) -> Validation:
         """Judge ``frame``. Raises ``ValidationFailed`` when the engine cannot give a verdict: nothing may pass then."""
         ...

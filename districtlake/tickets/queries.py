@@ -135,7 +135,7 @@ def find_ticket(store: Store, number: str, *, clock: Clock, calendar: WorkingCal
     with store.session(read_only=True) as session:
         found = session.execute(query).first()
     if found is None:
-        raise NotFound(f"No ticket has the number {number}.", hint="List them: districtlake tickets list.", code="ticket.not_found")
+        raise NotFound(f"No ticket has the number {number}.", hint="List them: districtlake tickets.", code="ticket.not_found")
     return _view(found[0], found[1])
 
 

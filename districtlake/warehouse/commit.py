@@ -18,7 +18,7 @@ from deltalake.exceptions import CommitFailedError
 
 from districtlake.errors import ConcurrentChange
 from districtlake.warehouse.changes import OPERATION
-from districtlake.warehouse.tables import COMMIT_ORDER, address
+from districtlake.warehouse.tables import COMMIT_ORDER, address, scan_delta, scan_table
 
 
 def versions(lake: Path, resource: str) -> dict[str, int]:
@@ -28,7 +28,7 @@ def versions(lake: Path, resource: str) -> dict[str, int]:
 
 def read(lake: Path, layer: str, resource: str, version: int | None = None, columns: Sequence[str] | None = None) -> pl.DataFrame:
     """A table as a frame, at a version or as it stands."""
-    scan = pl.scan_delta(str(address(lake, layer, resource)), version=version)
+    scan = scan_table(lake, layer, resource, version)
     return (scan.select(list(columns)) if columns else scan).collect()
 
 
@@ -57,7 +57,7 @@ class Commits:
             return
         table = self._table(layer)
         if replace_deliveries and table.count() > 0:
-            kept = pl.scan_delta(table).filter(~pl.col(column).is_in(list(replace_deliveries))).collect()
+            kept = scan_delta(table).filter(~pl.col(column).is_in(list(replace_deliveries))).collect()
             self._write(layer, table, pl.concat([kept, frame.select(kept.columns).cast(pl.Schema(kept.schema))]), "overwrite")
         elif frame.height:
             self._write(layer, table, frame, "append")
@@ -65,7 +65,7 @@ class Commits:
     def overwrite(self, layer: str, frame: pl.DataFrame) -> None:
         """Replace the whole table (registers of present state: problems, quarantine). Nothing is written when nothing changed."""
         table = self._table(layer)
-        before = pl.scan_delta(table).collect()
+        before = scan_delta(table).collect()
         order = [name for name, dtype in frame.schema.items() if not isinstance(dtype, pl.List)]
         if before.height == frame.height and before.select(frame.columns).sort(order).equals(frame.sort(order)):
             return

@@ -10,7 +10,7 @@ from deltalake import DeltaTable
 
 from districtlake.catalog.models import Resource
 from districtlake.errors import NotFound
-from districtlake.warehouse.tables import address, key_columns, text_key
+from districtlake.warehouse.tables import address, key_columns, scan_table, text_key
 
 
 def scan(lake: Path, layer: str, resource: str) -> pl.LazyFrame:
@@ -22,7 +22,7 @@ def scan(lake: Path, layer: str, resource: str) -> pl.LazyFrame:
     path = str(address(lake, layer, resource))
     if not DeltaTable.is_deltatable(path):
         raise NotFound(f"{resource} has no {layer} table yet: it was never delivered.", hint="See: districtlake deliveries list.")
-    return pl.scan_delta(path)
+    return scan_table(lake, layer, resource)
 
 
 def versions(lake: Path, resource: Resource) -> pl.LazyFrame:

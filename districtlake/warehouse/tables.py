@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import polars as pl
+import pyarrow as pa
 from deltalake import DeltaTable
 
 from districtlake.catalog.models import Catalog, Resource
@@ -37,6 +39,21 @@ def address(lake: Path, layer: str, resource: str) -> Path:
     """Folder of a table; ``resource`` is "agency.resource"."""
     agency, name = resource.split(".", 1)
     return lake / layer / agency / name
+
+
+def scan_delta(table: DeltaTable) -> pl.LazyFrame:
+    """A Delta table, lazily. deltalake gives its files as percent-encoded addresses, which Polars' own reader takes for names:
+    below a folder with Chinese characters or blanks the files are named as they are."""
+    addresses = table.file_uris()
+    if not any("%" in one for one in addresses):
+        return pl.scan_delta(table)
+    schema = pl.DataFrame(pa.schema(table.schema().to_arrow()).empty_table()).schema
+    return pl.scan_parquet([unquote(one) for one in addresses], schema=schema, missing_columns="insert")
+
+
+def scan_table(lake: Path, layer: str, resource: str, version: int | None = None) -> pl.LazyFrame:
+    """One of the lake's tables, lazily, as it stands or at a version."""
+    return scan_delta(DeltaTable(str(address(lake, layer, resource)), version=version))
 
 
 def key_columns(resource: Resource) -> tuple[str, ...]:
@@ -74,7 +91,14 @@ def schema_of(layer: str, resource: Resource, catalog: Catalog) -> pl.Schema:
     elif layer == "changes":
         columns = CHANGE_LOG_COLUMNS
     elif layer == "quarantine":  # text as normalised: an untypable cell has no typed value, and nothing may be lost
-        columns = {**PROVENANCE, "key": pl.String, **text_items, "_extra": pl.String, "rules": pl.List(pl.String), "reasons": pl.List(pl.String)}
+        columns = {
+            **PROVENANCE,
+            "key": pl.String,
+            **text_items,
+            "_extra": pl.String,
+            "rules": pl.List(pl.String),
+            "reasons": pl.List(pl.String),
+        }
     elif layer == "results":
         columns = results.SCHEMA
     elif layer == "problems":

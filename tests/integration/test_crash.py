@@ -144,7 +144,9 @@ def test_killed_after_every_single_commit(name: str, stages: dict[str, Stage], t
     stage = stages[name]
     assert len(stage.commits) > 5
     points = [f"commit:{number}" for number in range(1, len(stage.commits) + 1)]
-    points += ["prepared"] + (["archived"] if stage.action == "night" else []) + (["ticketed"] if name in ("first", "later", "held") else [])
+    points += (
+        ["prepared"] + (["archived"] if stage.action == "night" else []) + (["ticketed"] if name in ("first", "later", "held") else [])
+    )
     for point in points:
         check(stage, point, tmp_path / point.replace(":", "_"))
 

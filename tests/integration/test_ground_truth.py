@@ -22,9 +22,7 @@ CHOSEN = [random.SystemRandom().randrange(1, 2**31) for _ in range(5)]  # other 
 
 
 @pytest.mark.parametrize("seed", [SHIPPED_SEED, *CHOSEN])
-def test_every_seeded_fault_is_found_and_no_clean_row_accused(
-    seed: int, tmp_path: Path, open_test_district: Callable[..., object]
-) -> None:
+def test_every_seeded_fault_is_found_and_no_clean_row_accused(seed: int, tmp_path: Path, open_test_district: Callable[..., object]) -> None:
     generated = generate(tmp_path / "demo", seed=seed, days=5, first_day=date(2026, 3, 2), size=400)
     district = open_test_district()
     accused: dict[str, set[tuple[int, str]]] = {}

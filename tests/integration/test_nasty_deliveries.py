@@ -117,7 +117,9 @@ def test_a_header_alone_is_a_list_of_nobody(district: District) -> None:
     neighbour_is_in(district)
 
 
-@pytest.mark.parametrize("content", [csv_text(GOOD).encode("utf-16-be"), b"\x80\x81\xff\xfe\x00\x01garbage" * 400], ids=["no_mark", "noise"])
+@pytest.mark.parametrize(
+    "content", [csv_text(GOOD).encode("utf-16-be"), b"\x80\x81\xff\xfe\x00\x01garbage" * 400], ids=["no_mark", "noise"]
+)
 def test_bytes_that_are_no_text(district: District, content: bytes) -> None:
     place(district, NAME, content)
     held(district, NAME, content)

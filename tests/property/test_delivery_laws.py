@@ -42,7 +42,9 @@ NAMES = st.sampled_from(["甲", " 甲", "乙", LONG, None])
 AMOUNTS = st.sampled_from(["1", "１", "2", "100", "101", "-1", "x", None])
 REMARKS = st.sampled_from([None, "改", " 改 "])
 ROWS = st.lists(st.tuples(CODES, NAMES, AMOUNTS, REMARKS), max_size=7)
-CLEAN = st.lists(st.tuples(st.sampled_from(["A1", "A2", "A3", "A4", "A5"]), st.just("甲"), st.sampled_from(["1", "2"]), REMARKS), max_size=5)
+CLEAN = st.lists(
+    st.tuples(st.sampled_from(["A1", "A2", "A3", "A4", "A5"]), st.just("甲"), st.sampled_from(["1", "2"]), REMARKS), max_size=5
+)
 
 Raw = tuple[str | None, ...]
 Content = tuple[str, str | None, str | int | None, str | None]
@@ -201,7 +203,9 @@ def hold_to_the_laws(files: list[File], resource: str) -> None:
             assert outcome.state == state, outcome.why
             # conservation, and each part by itself
             assert sum(outcome.counts[part] for part in CONSERVED) == outcome.counts["delivered"] == len(file.rows)
-            assert {part: outcome.counts[part] for part in (*CONSERVED, "deleted")} == {part: counts.get(part, 0) for part in (*CONSERVED, "deleted")}
+            assert {part: outcome.counts[part] for part in (*CONSERVED, "deleted")} == {
+                part: counts.get(part, 0) for part in (*CONSERVED, "deleted")
+            }
             raw = read(opened.lake, "raw", resource).filter(pl.col("_delivery") == outcome.delivery)
             assert raw.height == len(file.rows)
             # what was accepted stands in the warehouse, as the cell normalised
@@ -278,7 +282,9 @@ def test_what_the_catalogue_does_not_know_makes_no_second_row(tmp_path: Path) ->
     """Without a key the catalogue's items are a row's identity: copies that differ in an unknown column only are one row."""
     with (opened := open_small(tmp_path)).store:
         header = "编号,名称,数量,备注,经办"
-        deliver(opened.settings.inbox, f"visits_{day(1)}.csv", [("A1", "甲", 1, None, "一号"), ("A1", "甲", 1, None, "二号")], header=header)
+        deliver(
+            opened.settings.inbox, f"visits_{day(1)}.csv", [("A1", "甲", 1, None, "一号"), ("A1", "甲", 1, None, "二号")], header=header
+        )
         _, outcomes = run_folder(opened, opened.settings.inbox, Engine(validator=validate))
         assert (outcomes[0].counts["inserted"], outcomes[0].counts["duplicates"]) == (1, 1)
         assert read(opened.lake, "warehouse", VISITS)["_fingerprint"].is_unique().all()
@@ -332,13 +338,20 @@ def test_the_plain_validator_and_great_expectations_agree(tmp_path: Path) -> Non
     from expectations.validate import validate as judged_by_gx
 
     chance = random.Random(20260302)
-    rows = [tuple(chance.choice(cells) for cells in (["A1", "A2", "无", None, "A7"], ["甲", LONG, None], ["1", "101", "x", None], [None, "改"])) for _ in range(60)]
+    rows = [
+        tuple(chance.choice(cells) for cells in (["A1", "A2", "无", None, "A7"], ["甲", LONG, None], ["1", "101", "x", None], [None, "改"]))
+        for _ in range(60)
+    ]
     with (opened := open_small(tmp_path)).store:
         for resource in (PEOPLE, VISITS):
             entry = opened.resource(resource)
             path = deliver(opened.settings.inbox, f"{entry.name}.csv", rows)
-            frame = cleanse(read_file(path, path.name, entry, Limits()).frame, entry, opened.catalog, datetime(2026, 3, 6, tzinfo=SHANGHAI).date()).frame
-            verdicts = [judge_it(resource, frame, rules_of(entry, opened.catalog), opened.reference_values) for judge_it in (validate, judged_by_gx)]
+            frame = cleanse(
+                read_file(path, path.name, entry, Limits()).frame, entry, opened.catalog, datetime(2026, 3, 6, tzinfo=SHANGHAI).date()
+            ).frame
+            verdicts = [
+                judge_it(resource, frame, rules_of(entry, opened.catalog), opened.reference_values) for judge_it in (validate, judged_by_gx)
+            ]
             assert [(r.rule.id, r.outcome, r.evaluated, r.failed) for r in verdicts[0].results] == [
                 (r.rule.id, r.outcome, r.evaluated, r.failed) for r in verdicts[1].results
             ]

@@ -109,6 +109,7 @@ def test_the_encoding_does_not_matter(rows: list[tuple[str, ...]]) -> None:
 @given(body=st.text(st.sampled_from(list('a1中",\n\r ')), max_size=60), crlf=st.booleans())
 @example(body='"a\n1,"\n', crlf=False)
 @example(body='a",b\n",\n', crlf=False)
+@example(body='1",,,"', crlf=False)
 @settings(max_examples=300, deadline=None)
 def test_the_fast_way_agrees_with_the_careful_one(body: str, crlf: bool) -> None:
     """On any text at all: where the fast way gives an answer, the careful one gives the same."""

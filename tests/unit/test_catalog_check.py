@@ -66,7 +66,7 @@ def test_shipped_catalogues_have_no_error_and_one_known_warning() -> None:
         (ELEMENTS, "  codes: gb_t_2261_1\n", "", "sex.codes", "needs a code list", "error"),
         (ELEMENTS, "kind: citizen_id\n", "kind: citizen_id\n  codes: gb_t_3304\n", "citizen_id.codes", "takes no code list", "error"),
         (ELEMENTS, "data_type: D", "data_type: N", "birth_date.data_type", "whose values are dates", "error"),
-        (ELEMENTS, "options: {not_after: today}", "options: {nonsense: 1}", "birth_date.options", "'nonsense' is unknown", "error"),
+        (ELEMENTS, "options: {not_after: today}", "options: {nonsense: 1}", "death_date.options", "'nonsense' is unknown", "error"),
         (POPULATION, "description: 本", "# ", "description", "no description", "warning"),
         (POPULATION, "aliases: [族别]", "aliases: [性别]", "items[ethnicity]", "both sex and ethnicity", "error"),
         (POPULATION, "citizen_id, required: true", "citizen_id", "items[citizen_id].required", "is not required", "error"),

@@ -7,6 +7,7 @@ import warnings
 from types import ModuleType, SimpleNamespace
 from typing import Any, ClassVar
 
+import polars as pl
 import pytest
 
 from districtlake.catalog.load import load_catalog
@@ -15,6 +16,11 @@ from districtlake.errors import CatalogError
 from districtlake.quality.derive import rules_of, scope_of
 from districtlake.quality.rules import REFERENCE_EXPECTATION, Rule
 from districtlake.settings import PROJECT_ROOT
+
+
+def _text(element: Element) -> pl.DataType:
+    return pl.String()
+
 
 ERROR = SimpleNamespace(severity="error", reason="写错了。")
 WARNING = SimpleNamespace(severity="warning", reason="少见。")
@@ -25,10 +31,10 @@ def kinds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Four kinds with known codes, so that these tests speak of derivation only."""
     module = ModuleType("districtlake.standards.kinds")
     module.KINDS = {  # type: ignore[attr-defined]
-        "citizen_id": SimpleNamespace(codes={"bad_digit": ERROR, "odd_region": WARNING, "short": ERROR}),
-        "code": SimpleNamespace(codes={"unknown_code": ERROR}),
-        "integer": SimpleNamespace(codes={"unreadable": ERROR}),
-        "text": SimpleNamespace(codes={}),
+        "citizen_id": SimpleNamespace(dtype=_text, codes={"bad_digit": ERROR, "odd_region": WARNING, "short": ERROR}),
+        "code": SimpleNamespace(dtype=_text, codes={"unknown_code": ERROR}),
+        "integer": SimpleNamespace(dtype=lambda element: pl.Int64(), codes={"unreadable": ERROR}),
+        "text": SimpleNamespace(dtype=_text, codes={}),
     }
     monkeypatch.setitem(sys.modules, "districtlake.standards.kinds", module)
 
