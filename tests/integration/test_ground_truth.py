@@ -27,6 +27,7 @@ def test_every_seeded_fault_is_found_and_no_clean_row_accused(seed: int, tmp_pat
     district = open_test_district()
     accused: dict[str, set[tuple[int, str]]] = {}
     duplicates: dict[str, int] = {}
+    stopped: dict[str, set[int]] = {}
 
     def look(outcome: Outcome) -> None:
         assert outcome.state == "done", f"{outcome.file}: {outcome.why}"
@@ -36,22 +37,27 @@ def test_every_seeded_fault_is_found_and_no_clean_row_accused(seed: int, tmp_pat
         seen = register.filter((pl.col("last_delivery") == outcome.delivery) & (pl.col("state") == "open"))
         accused[outcome.file] = pairs | set(seen.select("row", "rule").iter_rows())
         duplicates[outcome.file] = outcome.counts["duplicates"]
+        stopped[outcome.file] = set(quarantine["_row"])
 
     received, outcomes = run_folder(district, tmp_path / "demo" / "inbox", engine(outcome=look))
     assert not received.notices
     assert len(outcomes) == len(generated.files)
 
     truth: dict[str, set[tuple[int, str]]] = defaultdict(set)
+    to_stop: dict[str, set[int]] = defaultdict(set)
     copies: dict[str, int] = defaultdict(int)
     for line in read_ground_truth(tmp_path / "demo"):
         name = Path(line.file).name
         if line.rule is not None:
             truth[name].add((line.row, line.rule))
+            if line.fate == "quarantine":
+                to_stop[name].add(line.row)
         elif line.fate == "duplicate":
             copies[name] += 1
     assert truth, "the generator seeded nothing"
     missed = {name: sorted(truth[name] - accused[name]) for name in accused if truth[name] - accused[name]}
     wrong = {name: sorted(accused[name] - truth[name]) for name in accused if accused[name] - truth[name]}
     assert (missed, wrong) == ({}, {}), f"seed {seed}; missed {missed}; accused though clean {wrong}"
+    assert stopped == {name: to_stop[name] for name in stopped}, "fates: what is quarantined, and what only reported"
     assert duplicates == {name: copies[name] for name in duplicates}
     assert os.path.commonpath([generated.folder, tmp_path]) == str(tmp_path)
