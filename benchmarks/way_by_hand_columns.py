@@ -208,16 +208,16 @@ def clean_uscc(raw: pl.Series, missing: list[str], regions: pl.Series) -> Cleane
     return Cleaned(text, altered, pl.concat([faults, other]))
 
 
-def clean_date(raw: pl.Series, missing: list[str], latest: date | None) -> Cleaned:
+def clean_date(raw: pl.Series, missing: list[str], latest: date | None, no_days: list[date]) -> Cleaned:
     def parsed(text: pl.Series) -> pl.Series:
         return pl.select(pl.when(text.str.len_bytes() == 10).then(text.str.to_date("%Y-%m-%d", strict=False))).to_series()
 
     value = parsed(raw)
     text, altered = repaired(raw, value.is_null() & raw.is_not_null(), DATE_STEPS, missing)
     value = value.scatter(altered["_index"], parsed(altered["after"]))
-    value = value.scatter(value.is_in(NO_DAYS).arg_true(), None)
+    value = value.scatter(value.is_in(no_days).arg_true(), None)
     unread = at_fault(
-        value.is_null() & text.is_not_null(), text, ("placeholder", T.is_in([day.isoformat() for day in NO_DAYS])),
+        value.is_null() & text.is_not_null(), text, ("placeholder", T.is_in([day.isoformat() for day in no_days])),
         ("truncated", T.str.contains(r"^[0-9]{4}年?$|^[0-9]{4}[-/.年](0?[1-9]|1[0-2])月?$")),
         ("impossible", T.str.contains(r"^[0-9]{4}[-/.年][0-9]{1,2}[-/.月][0-9]{1,2}日?$")), otherwise="unreadable",
     )  # fmt: skip
@@ -288,7 +288,8 @@ def cleaned(name: str, base: str, raw: pl.Series, today: date, constants: dict[s
         case "sex" | "industry" | "ethnicity" | "status":
             return clean_code(raw, missing, constants["lists"][name]["codes"], constants["lists"][name]["spellings"])
         case "birth_date" | "insured_from" | "insured_to":
-            return clean_date(raw, missing, today if base in NOT_AFTER_TODAY else None)
+            no_days = [day for day in NO_DAYS if base != "birth_date" or day != date(1970, 1, 1)]  # somebody's birthday
+            return clean_date(raw, missing, today if base in NOT_AFTER_TODAY else None, no_days)
         case "base_yuan" | "paid_yuan":
             return clean_money(raw, missing)
         case "months":
