@@ -22,6 +22,7 @@ from districtlake.delivery.locks import lock
 from districtlake.errors import DistrictLakeError, IngestionError, OperationRefused
 from districtlake.ingestion.archive import path_of
 from districtlake.ingestion.read import Limits, read_file
+from districtlake.quality import delivery_rules
 from districtlake.quality.validation import RuleResult, Validator
 from districtlake.store.tables import Delivery, Operation
 from districtlake.warehouse.changes import difference
@@ -175,7 +176,7 @@ def arrival_of(
     except IngestionError as error:
         if error.retryable:
             raise
-        unreadable = str(error)
+        unreadable = delivery_rules.unreadable(error)
         ledger.add_receipt(district.store, delivery.id, {"error": error.as_dict()})
     return Arrival(
         id=delivery.id, file=delivery.file_name, mode=delivery.mode, at=past.valid_from(delivery), today=local_date(delivery.received_at),
