@@ -1,5 +1,6 @@
 """The catalogue folders as a ``Catalog``. One folder holds ``agencies.yaml``, ``standards/elements.yaml``,
-``standards/codes/<list>.yaml`` and ``resources/<agency>/<resource>.yaml``; no file lists the others.
+``standards/codes/<list>.yaml``, ``resources/<agency>/<resource>.yaml``, ``marts/libraries.yaml`` and ``marts/<library>/<mart>.yaml``
+with its SQL beside it; no file lists the others.
 
 A file's name is its entry's name, a resource's folder is its agency. Several folders add up; nothing may be defined twice.
 """
@@ -14,7 +15,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from districtlake.catalog.model_faults import close_to, faults_of
-from districtlake.catalog.models import Agency, Catalog, CodeList, Element, Resource
+from districtlake.catalog.models import Agency, Catalog, CodeList, Element, Library, Mart, Resource
 from districtlake.catalog.yaml_file import CatalogFault, file_name, line_of, read_mapping
 from districtlake.errors import CatalogError
 
@@ -26,7 +27,7 @@ class Loaded:
     """A catalogue as far as it could be used, its faults, and where each entry stands.
 
     Attributes:
-        files: ("agency" | "element" | "code list" | "resource", id) -> file, as messages name it.
+        files: ("agency" | "element" | "code list" | "resource" | "library" | "mart", id) -> file, as messages name it.
     """
 
     catalog: Catalog
@@ -72,6 +73,8 @@ class _Reader:
         self.elements: dict[str, Element] = {}
         self.code_lists: dict[str, CodeList] = {}
         self.resources: dict[str, Resource] = {}
+        self.libraries: dict[str, Library] = {}
+        self.marts: dict[str, Mart] = {}
         self.paths: dict[tuple[str, str], Path] = {}  # (kind of entry, id) -> its file
         self.broken: set[str] = set()  # ids of resources whose file is faulty
 
@@ -93,6 +96,24 @@ class _Reader:
             for path in self._yaml_files(agency):
                 injected = {"agency": agency.name, "name": path.stem}
                 self._one(path, Resource, "resource", self.resources, injected, f"{agency.name}.{path.stem}", file=file_name(path))
+        self._read_marts(folder / "marts")
+
+    def _read_marts(self, folder: Path) -> None:
+        self._entries(folder / "libraries.yaml", Library, "library", self.libraries)
+        for library in sorted(path for path in folder.glob("*") if path.is_dir()):
+            for path in self._yaml_files(library):
+                sql = path.with_suffix(".sql")
+                if not sql.is_file():
+                    fault = CatalogFault(file_name(path), "", "the mart has no SQL", f"Write its SELECT into {sql.name} beside it.")
+                    self.faults.append(fault)
+                    continue
+                given = {"sql": sql.read_text(encoding="utf-8-sig"), "sql_file": file_name(sql), "file": file_name(path)}
+                injected = {"library": library.name, "name": path.stem}
+                self._one(path, Mart, "mart", self.marts, injected, f"{library.name}.{path.stem}", **given)
+            for sql in sorted(library.glob("*.sql")):
+                if not sql.with_suffix(".yaml").is_file():
+                    remedy = f"Describe it in {sql.stem}.yaml beside it, or delete it."
+                    self.faults.append(CatalogFault(file_name(sql), "", "the SQL has no mart", remedy))
 
     def _yaml_files(self, folder: Path) -> Iterator[Path]:
         for path in sorted(folder.glob("*")):
@@ -177,7 +198,28 @@ class _Reader:
                 self.broken.add(resource.id)
         for resource in self.resources.values():
             self._references(resource)
-        return Catalog(agencies=self.agencies, elements=self.elements, code_lists=self.code_lists, resources=self.resources)
+        for mart in list(self.marts.values()):
+            if not self._mart_usable(mart):
+                del self.marts[mart.id]
+        return Catalog(
+            agencies=self.agencies, elements=self.elements, code_lists=self.code_lists, resources=self.resources,
+            libraries=self.libraries, marts=self.marts,
+        )  # fmt: skip
+
+    def _mart_usable(self, mart: Mart) -> bool:
+        path = self.paths["mart", mart.id]
+        before = len(self.faults)
+        if mart.library in self.agencies:
+            self._fault(path, (), f"the library '{mart.library}' is named like an agency", "Both are schemas in SQL: rename the library.")
+        if mart.library not in self.libraries:
+            hint = f"{close_to(mart.library, self.libraries)}Rename the folder, or add the library to marts/libraries.yaml."
+            self._fault(path, (), f"the folder names the library '{mart.library}', which does not exist", hint)
+        for index, column in enumerate(mart.columns):
+            if column.element is not None and column.element not in self.elements:
+                hint = f"{close_to(column.element, self.elements)}Data elements are in standards/elements.yaml; or write 'type'."
+                problem = f"column {column.name} names the unknown data element '{column.element}'"
+                self._fault(path, ("columns", index, "element"), problem, hint)
+        return len(self.faults) == before
 
     def _usable(self, resource: Resource) -> bool:
         path = self.paths["resource", resource.id]

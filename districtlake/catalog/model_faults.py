@@ -10,7 +10,21 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from districtlake.catalog.models import Agency, Check, CodeList, Element, Item, Opening, Reference, Resource, Sharing, Source
+from districtlake.catalog.marts import Incremental, MartColumn
+from districtlake.catalog.models import (
+    Agency,
+    Check,
+    CodeList,
+    Element,
+    Item,
+    Library,
+    Mart,
+    Opening,
+    Reference,
+    Resource,
+    Sharing,
+    Source,
+)
 from districtlake.catalog.yaml_file import CatalogFault, file_name, line_of
 
 _PARTS: dict[str, type[BaseModel]] = {
@@ -20,6 +34,8 @@ _PARTS: dict[str, type[BaseModel]] = {
     "opening": Opening,
     "references": Reference,
     "checks": Check,
+    "columns": MartColumn,
+    "incremental": Incremental,
 }
 """The model below a key, to know which keys are allowed there."""
 
@@ -72,8 +88,12 @@ def _model_at(loc: Sequence[int | str], model: type[BaseModel]) -> type[BaseMode
 
 
 def _keys_of(model: type[BaseModel]) -> list[str]:
-    named_by_path = {Resource: ("agency", "name", "file"), Agency: ("id",), Element: ("id",), CodeList: ("id",)}.get(model, ())
-    return [field.alias or name for name, field in model.model_fields.items() if name not in named_by_path]
+    named_by_path: dict[type[BaseModel], tuple[str, ...]] = {
+        Resource: ("agency", "name", "file"), Mart: ("library", "name", "file", "sql", "sql_file"), Agency: ("id",), Element: ("id",),
+        CodeList: ("id",), Library: ("id",),
+    }  # fmt: skip
+    hidden = named_by_path.get(model, ())
+    return [field.alias or name for name, field in model.model_fields.items() if name not in hidden]
 
 
 def _explained(detail: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:

@@ -10,32 +10,30 @@ import re
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
-Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-RuleId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$")]
-NonEmpty = Annotated[str, Field(min_length=1)]
+from districtlake.catalog.marts import Library, Mart
+from districtlake.catalog.parts import (
+    COLUMN_ARGUMENTS,
+    DIMENSION_TITLES,
+    Check,
+    Cycle,
+    Dimension,
+    Frozen,
+    Identifier,
+    Mode,
+    NonEmpty,
+    OnFailure,
+    RuleId,
+    Sensitivity,
+    Severity,
+)
 
-Dimension = Literal["normativity", "completeness", "accuracy", "consistency", "timeliness", "accessibility"]
-"""The six dimensions of GB/T 36344-2018: 规范性 完整性 准确性 一致性 时效性 可访问性."""
-Severity = Literal["critical", "warning", "info"]
-OnFailure = Literal["report", "quarantine", "hold"]
-Mode = Literal["snapshot", "incremental", "append"]
-Cycle = Literal["realtime", "daily", "weekly", "monthly", "quarterly", "half_yearly", "yearly", "irregular", "never"]
-Sensitivity = Literal["L1", "L2", "L3", "L4"]
-
-DIMENSION_TITLES: dict[str, str] = {
-    "normativity": "规范性",
-    "completeness": "完整性",
-    "accuracy": "准确性",
-    "consistency": "一致性",
-    "timeliness": "时效性",
-    "accessibility": "可访问性",
-}
-
-
-class Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+__all__ = [
+    "COLUMN_ARGUMENTS", "DELIVERY_COLUMNS", "DIMENSION_TITLES", "Agency", "Catalog", "Check", "CodeList", "Cycle", "Dimension", "Element",
+    "Frozen", "Identifier", "Item", "Library", "Mart", "Mode", "NonEmpty", "OnFailure", "Opening", "Reference", "Resource", "RuleId",
+    "Sensitivity", "Severity", "Sharing", "Source",
+]  # fmt: skip
 
 
 class Agency(Frozen):
@@ -60,7 +58,7 @@ class CodeList(Frozen):
     partial: bool = False
     remark: str = ""
     codes: dict[str, str]  # code -> name
-    synonyms: dict[str, str] = {}  # other spellings -> code
+    synonyms: dict[str, str] = Field(default_factory=dict)  # other spellings -> code
 
     @model_validator(mode="after")
     def _source_or_partial(self) -> CodeList:
@@ -109,7 +107,7 @@ class Element(Frozen):
     kind: Identifier
     codes: Identifier | None = None  # a code list, for kind: code
     missing: tuple[str, ...] = ()  # spellings of "no value" besides the blank, e.g. 无 不详 /
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = Field(default_factory=dict)
 
 
 class Sharing(Frozen):
@@ -237,58 +235,6 @@ class Source(Frozen):
         return value
 
 
-COLUMN_ARGUMENTS = ("column", "column_A", "column_B", "column_list", "column_set")
-"""The arguments in which GX's expectations take the names of columns."""
-
-
-class Check(Frozen):
-    """A declared rule: any GX expectation by its own name, with GX's own keyword arguments beside ours."""
-
-    model_config = ConfigDict(frozen=True, extra="allow")
-
-    expect: Annotated[str, Field(pattern=r"^(expect|unexpected)_[a-z0-9]+(_[a-z0-9]+)*$")]
-    id: RuleId | None = None
-    title: str | None = None  # plain Chinese, told to the agency
-    items: tuple[Identifier, ...] | None = None  # the items to blame; default: the columns named in the arguments
-    on_failure: OnFailure = "report"
-    severity: Severity = "warning"
-    dimension: Dimension = "accuracy"
-    scope: Literal["row", "table"] | None = None  # default: what the expectation's name says
-    version: int = 1
-
-    @property
-    def arguments(self) -> dict[str, Any]:
-        """GX's keyword arguments, ``mostly``, ``row_condition`` and ``ignore_row_if`` included."""
-        return dict(self.model_extra or {})
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The columns its arguments name, in GX's order, each once."""
-        named: list[str] = []
-        for argument in COLUMN_ARGUMENTS:
-            value = self.arguments.get(argument, ())
-            named.extend((value,) if isinstance(value, str) else value)
-        return tuple(dict.fromkeys(named))
-
-    @property
-    def rule_id(self) -> str:
-        """Its own id, else ``<expectation without expect_>.<first column>``."""
-        stem = self.expect.removeprefix("expect_")
-        return self.id or (f"{stem}.{self.columns[0].strip('_')}" if self.columns else stem)
-
-    @model_validator(mode="after")
-    def _columns_are_names(self) -> Check:
-        for argument in COLUMN_ARGUMENTS:
-            value = self.arguments.get(argument, "")
-            parts = value if isinstance(value, list) else [value]
-            if not all(isinstance(part, str) for part in parts):
-                raise ValueError(f"{argument} of {self.expect} must be an item's name or a list of them")
-        mostly = self.arguments.get("mostly", 1)
-        if isinstance(mostly, bool) or not isinstance(mostly, (int, float)) or not 0 <= mostly <= 1:
-            raise ValueError("mostly is a share between 0 and 1, for example 0.95")
-        return self
-
-
 DELIVERY_COLUMNS = ("_file", "_sheet", "_row", "_extra")
 """The columns that stand beside the items in raw and cleansed frames."""
 
@@ -361,6 +307,8 @@ class Catalog(Frozen):
     elements: dict[str, Element]
     code_lists: dict[str, CodeList]
     resources: dict[str, Resource]  # by "agency.resource"
+    libraries: dict[str, Library] = Field(default_factory=dict)
+    marts: dict[str, Mart] = Field(default_factory=dict)  # by "library.mart"
 
     def element_of(self, item: Item) -> Element:
         return self.elements[item.element]
