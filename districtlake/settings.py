@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import time
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -15,7 +16,8 @@ class Settings(BaseModel):
 
     Environment: DISTRICTLAKE_STATE, DISTRICTLAKE_CATALOG (several folders separated by ``:``; the later ones add resources,
     agencies and elements to the first), DISTRICTLAKE_INBOX, DISTRICTLAKE_STORE_URL, DISTRICTLAKE_SETTLE_SECONDS,
-    DISTRICTLAKE_MAX_FILE_MB, DISTRICTLAKE_ACTOR, DISTRICTLAKE_EVENT_LOG_DAYS.
+    DISTRICTLAKE_MAX_FILE_MB, DISTRICTLAKE_ACTOR, DISTRICTLAKE_EVENT_LOG_DAYS,
+    DISTRICTLAKE_NIGHTLY_AT, DISTRICTLAKE_NIGHTLY_GRACE_HOURS.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -29,6 +31,8 @@ class Settings(BaseModel):
     max_file_mb: int = 4096  # the unpacked size of one delivered file
     actor: str = "system"
     event_log_days: int = 30
+    nightly_at: time = time(2, 0)  # Shanghai time; the schedule's
+    nightly_grace_hours: int = 6  # a night that has not begun so long after its hour did not run
 
     @property
     def lake(self) -> Path:
@@ -74,4 +78,6 @@ _SCALARS = {
     "max_file_mb": "DISTRICTLAKE_MAX_FILE_MB",
     "actor": "DISTRICTLAKE_ACTOR",
     "event_log_days": "DISTRICTLAKE_EVENT_LOG_DAYS",
+    "nightly_at": "DISTRICTLAKE_NIGHTLY_AT",
+    "nightly_grace_hours": "DISTRICTLAKE_NIGHTLY_GRACE_HOURS",
 }

@@ -12,13 +12,10 @@ import typer
 
 from districtlake.cli.options import Agency, Json, Limit, Reason, Resource, Yes
 from districtlake.cli.output import console, show_json, show_rows
+from districtlake.delivery.states import TITLES as STATES
 from districtlake.errors import DistrictLakeError, OperationRefused
 
 app = typer.Typer(help="交付：列出、提交、放行、撤回、重新处理。", no_args_is_help=True)
-
-STATES = {
-    "pending": "待处理", "done": "已入仓", "held": "暂停", "failed": "失败", "withdrawn": "已撤回", "duplicate": "重复", "superseded": "已被取代",
-}  # fmt: skip
 
 
 @app.command("list")

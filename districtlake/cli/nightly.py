@@ -25,8 +25,8 @@ def nightly(
     退出码：0 全部完成（数据有问题不算失败）；1 有运行失败。
     """
     from districtlake.cli.subprocesses import pipeline_events
-    from districtlake.cli.summary import nightly_summary
     from districtlake.delivery.district import open_district
+    from districtlake.nights.summary import nightly_summary
 
     if inbox is not None and not inbox.is_dir():
         raise NotFound(f"There is no folder {inbox}.", hint="Give an existing folder of deliveries: <folder>/…/<agency>/<file>.")

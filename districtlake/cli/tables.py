@@ -36,8 +36,8 @@ def tables(as_json: Json = False) -> None:
 
     例：districtlake tables
     """
-    from districtlake.cli.summary import table_rows
     from districtlake.delivery.district import open_district
+    from districtlake.nights.summary import table_rows
 
     columns = {
         "resource": "表",

@@ -50,3 +50,18 @@ def lock(folder: Path, name: str, *, wait_seconds: float = 3600.0, tell: Callabl
         yield
     finally:
         os.close(descriptor)
+
+
+def held(folder: Path, name: str) -> bool:
+    """Whether somebody holds the lock at this moment."""
+    path = folder / f"{name}.lock"
+    if not path.exists():
+        return False
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

@@ -186,10 +186,13 @@ def _twin(session: object, candidate: Candidate, sha256: str) -> str | None:
 
 
 def _keep_notices(district: District, notices: list[Notice]) -> None:
-    """Record new notices once; those that the last look no longer gave are cleared."""
+    """Record new notices once; those that the last look no longer gave are cleared. Notices about nights are the watchdog's."""
     now = district.clock.now()
     with district.store.session() as session:
-        standing = {row.fingerprint: row for row in session.scalars(select(NoticeRow).where(NoticeRow.cleared_at.is_(None)))}
+        standing = {
+            row.fingerprint: row
+            for row in session.scalars(select(NoticeRow).where(NoticeRow.cleared_at.is_(None), NoticeRow.code.not_like("night.%")))
+        }
         seen = set()
         for notice in notices:
             fingerprint = hashlib.blake2b(f"{notice.code}\x1f{notice.relative}\x1f{notice.message}".encode(), digest_size=12).hexdigest()

@@ -22,6 +22,7 @@ OperationState = Literal["running", "done", "held", "failed"]
 TicketKind = Literal["problem", "lead", "notice"]
 TicketState = Literal["open", "closed"]
 Closing = Literal["fixed", "absent", "withdrawn"]
+NightState = Literal["running", "done", "failed", "interrupted"]
 
 APPEND_ONLY = ("ticket_events", "audit_events")
 
@@ -219,6 +220,36 @@ class TicketEvent(Base):
     data: Mapped[Json] = mapped_column(json_type(), default=dict)
 
     __table_args__ = (Index(None, "ticket_id"),)
+
+
+class Night(Base):
+    """One nightly run. It is written before the run touches anything, so that a night that was killed is seen by the next.
+
+    Attributes:
+        night: the Shanghai day on which it began.
+        launched_by: "command line" | "schedule".
+        state: "running"; "done" and "failed" when it ended by itself; "interrupted" when the next one found it dead.
+        expected: what the night owed (shape: ``nights.expected.Expected``); null when it died before it knew.
+        figures: counts of the finished night for the trend of later reports; no row values.
+        alarms: sentences about what has no outcome.
+        report: file of the report below the outbox.
+    """
+
+    __tablename__ = "nights"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    night: Mapped[date]
+    launched_by: Mapped[str]
+    actor: Mapped[str]
+    state: Mapped[str] = mapped_column(default="running")
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    expected: Mapped[Json | None] = mapped_column(json_type())
+    figures: Mapped[Json | None] = mapped_column(json_type())
+    alarms: Mapped[Json] = mapped_column(json_type(), default=list)
+    report: Mapped[str | None]
+
+    __table_args__ = (one_of("state", get_args(NightState)), Index(None, "state"), Index(None, "night"))
 
 
 class AuditEvent(Base):

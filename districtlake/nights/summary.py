@@ -12,8 +12,8 @@ from deltalake import DeltaTable
 from sqlalchemy import func, select
 
 from districtlake.catalog.models import DIMENSION_TITLES
-from districtlake.cli.deliveries import STATES
 from districtlake.delivery.district import District
+from districtlake.delivery.states import TITLES as STATES
 from districtlake.store.tables import Delivery, Operation, Ticket
 from districtlake.warehouse.tables import address, scan_table
 
