@@ -14,6 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError, StatementError
 
 from districtlake.errors import ConcurrentChange
+from districtlake.store import access_tables  # noqa: F401 - its tables belong to the metadata
 from districtlake.store import engine as engine_module
 from districtlake.store.engine import Store, StoreError, open_store
 from districtlake.store.migrations import HEAD

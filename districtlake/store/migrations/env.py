@@ -2,6 +2,7 @@
 
 from alembic import context
 
+from districtlake.store import access_tables  # noqa: F401 - its tables belong to the metadata
 from districtlake.store.tables import Base
 
 context.configure(

@@ -1,0 +1,80 @@
+"""The person behind a request, and the one place that says which agencies' data that person sees (Articles 5, 20, 33)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from sqlalchemy import ColumnElement, false, true
+from sqlalchemy.orm import InstrumentedAttribute
+
+from districtlake.errors import DistrictLakeError, NotFound
+from districtlake.store.access_tables import Role
+
+__all__ = ["AGENCY_ROLES", "ROLES", "AccessDenied", "Role", "Viewer"]
+
+ROLES: dict[str, str] = {
+    "provider": "数据提供单位",
+    "user": "数据使用单位",
+    "office": "区大数据主管机构",
+    "contractor": "技术服务单位",
+    "auditor": "审计（只读）",
+}
+"""Role -> its name for people, in the words of the measures where they have one."""
+
+AGENCY_ROLES = frozenset({"provider", "user"})
+"""Roles that act for one agency and see that agency's data only."""
+
+assert set(ROLES) == set(get_args(Role))
+
+
+class AccessDenied(DistrictLakeError):
+    """The person may not do this. Says what is missing, never what lies behind."""
+
+    code = "access.denied"
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """Who asks.
+
+    Attributes:
+        actor: the login, as events and the audit trail name it.
+        agency: the agency acted for; None for roles of the district.
+    """
+
+    account: str
+    actor: str
+    display: str
+    role: Role
+    agency: str | None
+    language: Literal["zh", "en"] = "zh"
+
+    @property
+    def district_wide(self) -> bool:
+        return self.role not in AGENCY_ROLES
+
+    def sees(self, agency: str) -> bool:
+        """Whether rows provided by ``agency`` may be shown to this person."""
+        return self.district_wide or (self.agency is not None and self.agency == agency)
+
+    def scope(self, column: InstrumentedAttribute[str]) -> ColumnElement[bool]:
+        """The condition every query over an agency's rows carries. Without an agency it is false: nothing is seen by mistake."""
+        if self.district_wide:
+            return true()
+        return column == self.agency if self.agency else false()
+
+    def require(self, agency: str, what: str) -> None:
+        """Refuse as if it did not exist: another agency's number must not be confirmed either.
+
+        Raises:
+            NotFound: ``agency``'s data are not this person's to see.
+        """
+        if not self.sees(agency):
+            raise NotFound(f"There is no {what}.", hint="Look at the list of what is yours.")
+
+    def must_be(self, *roles: Role) -> None:
+        """Raises AccessDenied unless the role is one of ``roles``."""
+        if self.role not in roles:
+            wanted = "、".join(ROLES[role] for role in roles)
+            raise AccessDenied(f"这一操作由{wanted}进行。", hint="如需办理，请联系区大数据主管机构。")

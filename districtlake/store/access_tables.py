@@ -1,0 +1,62 @@
+"""Tables of accounts and sessions. Passwords and session tokens are kept as hashes only."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal, get_args
+
+from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from districtlake.store.columns import json_type
+from districtlake.store.tables import Base, Json, one_of
+
+Role = Literal["provider", "user", "office", "contractor", "auditor"]
+
+
+class Account(Base):
+    """A post that signs in, not a natural person's dossier: a login, the words shown for it, its agency and role.
+
+    Attributes:
+        login: lower case, unique.
+        agency: whose data it may see; null for roles that see the district (office, contractor, auditor).
+        password_hash: argon2id; null where only an identity provider lets it in.
+        issuer, subject: the identity provider's name for it; null for local accounts.
+        failed: wrong passwords since the last right one; ``locked_until`` slows guessing down.
+    """
+
+    __tablename__ = "accounts"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    login: Mapped[str] = mapped_column(unique=True)
+    display: Mapped[str]
+    role: Mapped[str]
+    agency: Mapped[str | None]
+    password_hash: Mapped[str | None]
+    issuer: Mapped[str | None]
+    subject: Mapped[str | None]
+    active: Mapped[bool] = mapped_column(default=True)
+    failed: Mapped[int] = mapped_column(default=0)
+    locked_until: Mapped[datetime | None]
+    language: Mapped[str] = mapped_column(default="zh")
+    created_at: Mapped[datetime]
+    created_by: Mapped[str]
+    last_sign_in_at: Mapped[datetime | None]
+
+    __table_args__ = (one_of("role", get_args(Role)), UniqueConstraint("issuer", "subject"))
+
+
+class PortalSession(Base):
+    """A signed-in browser. The token itself is only in its cookie; here lies its SHA-256."""
+
+    __tablename__ = "portal_sessions"
+
+    token_hash: Mapped[str] = mapped_column(primary_key=True)
+    account_id: Mapped[str | None] = mapped_column(ForeignKey("accounts.id"))
+    csrf: Mapped[str]
+    data: Mapped[Json] = mapped_column(json_type(), default=dict)
+    created_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+
+    __table_args__ = (Index(None, "account_id"), Index(None, "expires_at"))
