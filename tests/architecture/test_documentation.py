@@ -203,7 +203,7 @@ def test_the_walk_through_for_a_new_resource_does_what_it_says(tmp_path: Path) -
         target.write_text(content, encoding="utf-8")
     dirs = (PROJECT_ROOT / "catalog", tmp_path / "catalog")
     assert [finding for finding in check_catalog(dirs) if finding.level == "error"] == []
-    resource = "urban_management_bureau.billboard_permits"
+    resource = "transport_bureau.taxi_licences"
     catalog = load_catalog(dirs)
     said = re.search(r"the (\d+) rules they make", _text(WALKS["en"]))
     assert said
@@ -219,7 +219,7 @@ def test_the_walk_through_for_a_new_resource_does_what_it_says(tmp_path: Path) -
         shown = "交付 {delivered} = 新增 {inserted} + 变更 {changed} + 未变 {unchanged} + 完全重复 {duplicates} + 隔离 {quarantined} + 暂停 {held}"
         assert shown.format(**counts) in _text(WALKS["en"])
         register = read(district.lake, "problems", resource)
-        assert sorted(register.select("rule", "row").iter_rows()) == [("faces.range", 5), ("uscc.conforms", 4), ("validity.in_order", 3)]
+        assert sorted(register.select("rule", "row").iter_rows()) == [("uscc.conforms", 4), ("validity.in_order", 3), ("vehicles.range", 5)]
         for rule, key in register.select("rule", "key").iter_rows():
             assert re.search(rf"│ {re.escape(rule)} +│ {re.escape(key)} ", _text(WALKS["zh"]))
 

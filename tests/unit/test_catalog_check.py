@@ -51,12 +51,19 @@ def rewrite(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new, 1), encoding="utf-8")
 
 
-def test_shipped_catalogues_have_no_error_and_one_known_warning() -> None:
+MEANT = {  # delivered beside the citizen number: evidence for comparison, and in the grid visits what Article 12 forbids
+    ("catalog/resources/civil_affairs_bureau/low_income_persons.yaml", "items[name]"),
+    ("catalog/resources/civil_affairs_bureau/marriages.yaml", "items[name_a]"),
+    ("catalog/resources/civil_affairs_bureau/marriages.yaml", "items[name_b]"),
+    ("catalog/resources/education_bureau/students.yaml", "items[name]"),
+    ("catalog/resources/towns_and_streets/grid_visits.yaml", "items[name]"),
+}
+
+
+def test_shipped_catalogues_have_no_error_and_the_warnings_that_are_meant() -> None:
     findings = check_catalog(SHIPPED)
     assert [finding for finding in findings if finding.level == "error"] == []
-    assert [(finding.file, finding.key) for finding in findings] == [
-        ("catalog/resources/civil_affairs_bureau/low_income_persons.yaml", "items[name]")  # 姓名 is delivered as evidence for comparison
-    ]
+    assert {(finding.file, finding.key) for finding in findings} == MEANT
 
 
 @pytest.mark.parametrize(
@@ -72,7 +79,7 @@ def test_shipped_catalogues_have_no_error_and_one_known_warning() -> None:
         (POPULATION, "citizen_id, required: true", "citizen_id", "items[citizen_id].required", "is not required", "error"),
         (LICENCES, "licence_no, req", "licence_no, on_failure: report, req", "items[licence_no].on_failure", "must not pass", "error"),
         (POPULATION, "opening: {class: none, ", "opening: {class: conditional, ", "items[citizen_id]", "is L4", "error"),
-        (ENTITIES, "required: true, sensitivity: L1}", "required: true}", "items[legal_representative]", "is L3", "error"),
+        (ENTITIES, "element: address, sensitivity: L1}", "element: address}", "items[address]", "is L3", "error"),
         (POPULATION, "element: address}", "element: address, min: 1}", "items[address]", "min and max need a number", "error"),
         (LOW_INCOME, "min: 1, max: 20", "max_length: 3", "items[persons]", "pattern and max_length need text", "error"),
         (ENTITIES, "unit: 万元", "unit: 元", "items[registered_capital].unit", "differs from '万元'", "error"),
@@ -97,13 +104,14 @@ def test_shipped_catalogues_have_no_error_and_one_known_warning() -> None:
     ],
 )  # fmt: skip
 def test_each_check_finds_its_fault(folder: Path, file: Path, old: str, new: str, key: str, problem: str, level: str) -> None:
+    before = check_catalog([folder])
     rewrite(folder / file, old, new)
-    findings = [finding for finding in check_catalog([folder]) if finding.key != "items[name]"]  # the known warning
+    findings = [finding for finding in check_catalog([folder]) if finding not in before]
     if level == "duplicate":  # the same YAML key twice is the loader's
         assert any("written twice" in finding.problem for finding in findings)
         return
     if level == "same agency":  # an agency may hold its own element twice
-        assert not any("through sharing" in finding.problem for finding in findings)
+        assert not any("through sharing" in finding.problem for finding in findings if finding.file.endswith(file.name))
         return
     assert findings
     assert any(finding.key == key and problem in finding.problem and finding.level == level for finding in findings), findings
