@@ -16,7 +16,7 @@ from districtlake.catalog.models import Catalog, Resource
 from districtlake.delivery import ledger
 from districtlake.delivery.district import District
 from districtlake.delivery.process import Engine, Outcome, process_resource
-from districtlake.policy.cycles import period_and_grace
+from districtlake.policy.cycles import longest_gap
 from districtlake.policy.pack import PolicyPack
 from districtlake.warehouse.commit import read
 from districtlake.warehouse.tables import ensure_tables, scan_table
@@ -104,12 +104,16 @@ def _spec(layer: str, resource: Resource, catalog: Catalog, policy: PolicyPack) 
 
 
 def freshness_of(resource: Resource, policy: PolicyPack) -> dg.FreshnessPolicy | None:
-    """From the catalogue's update cycle and the policy pack's grace (Article 26); none for cycles without a due date."""
-    due = period_and_grace(resource.update_cycle, policy)
-    if due is None:
+    """From the catalogue's update cycle and the policy pack's grace (Article 26); none for cycles without a due date.
+
+    Dagster knows durations only, so it gets the longest that the calendar allows: it never alarms before ``supervision.timeliness``,
+    which counts by the calendar and is the record.
+    """
+    gap = longest_gap(resource.update_cycle, policy)
+    if gap is None:
         return None
-    period, grace = due
-    return dg.FreshnessPolicy.time_window(fail_window=period + grace, warn_window=period if grace else None)
+    due, overdue = gap
+    return dg.FreshnessPolicy.time_window(fail_window=overdue, warn_window=due if due < overdue else None)
 
 
 def latest_results(district: District, resource: Resource) -> pl.DataFrame:

@@ -255,6 +255,7 @@ class Resource(Frozen):
     opening: Opening  # 6
     provision: Annotated[tuple[Literal["api", "exchange", "analysis"], ...], Field(min_length=1)]  # 7 提供方式 (Article 19)
     update_cycle: Cycle  # 8
+    provided_from: date | None = None  # 应提供起始日期: from here on a resource that never came is overdue by its cycle
     sharing_term: date | Literal["permanent"]  # 9 共享期限
     owner: str = ""  # a role mailbox; default: the agency's contact
     key: tuple[Identifier, ...] = ()  # empty: no natural key, the row's fingerprint is its identity

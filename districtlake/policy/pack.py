@@ -76,6 +76,7 @@ class Deadlines(_Frozen):
     problem_handling: Limit
     problem_ceiling: Limit
     provider_opinion: Limit
+    update_overdue: Limit
 
 
 class Counting(_Frozen):
@@ -84,8 +85,8 @@ class Counting(_Frozen):
     receipt: Parameter[Literal["system_delivery"]]
 
 
-class UpdateGrace(Sourced):
-    """How long after the end of its update cycle a resource counts as overdue. None: the cycle has no due date."""
+class CycleDurations(Sourced):
+    """A duration for each update cycle. None: the cycle has no due date."""
 
     cycles: dict[str, timedelta | None]
 
@@ -94,10 +95,10 @@ class UpdateGrace(Sourced):
     def _every_cycle(cls, value: dict[str, timedelta | None]) -> dict[str, timedelta | None]:
         missing, unknown = [cycle for cycle in CYCLES if cycle not in value], sorted(set(value) - set(CYCLES))
         if missing or unknown:
-            wrong = f"no grace for {', '.join(missing)}" if missing else f"unknown cycles {', '.join(unknown)}"
+            wrong = f"no duration for {', '.join(missing)}" if missing else f"unknown cycles {', '.join(unknown)}"
             raise ValueError(f"{wrong}; write one line for each of {', '.join(CYCLES)} (null: no due date)")
-        if any(grace is not None and grace < timedelta(0) for grace in value.values()):
-            raise ValueError("a grace is negative; write a duration such as P1D or PT1H")
+        if any(duration is not None and duration < timedelta(0) for duration in value.values()):
+            raise ValueError("a duration is negative; write one such as P1D or PT1H")
         return value
 
 
@@ -113,7 +114,8 @@ class PolicyPack(_Frozen):
     effective_to: date | None = None  # the first day it no longer applies
     deadlines: Deadlines
     counting: Counting
-    update_grace: UpdateGrace
+    update_grace: CycleDurations  # after the end of a cycle, until the update is overdue
+    update_near: CycleDurations  # before the end of a cycle, from when it is near
     required_fields: Choices
     sharing_classes: Choices
     opening_classes: Choices
