@@ -1,7 +1,8 @@
 """The nightly run as a process of its own: ``python -m pipelines.nightly``. Its standard output is one JSON document a line.
 
-It receives the inbox, runs each agency's job in turn (an agency's failure stops no other), raises tickets, writes the packages,
-prunes the event log and ends with ``{"event": "finished", …}``. Without that last line the run has failed.
+The command line and the schedule both start this. It writes down what the night owes, receives the inbox, runs each agency's job in
+turn (an agency's failure stops no other), builds the marts, raises tickets, prunes the event log, compares what came of it with what
+was owed, writes the report, closes the record and ends with ``{"event": "finished", …}``. Without that last line the run has failed.
 """
 
 import argparse
@@ -9,15 +10,17 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from districtlake.delivery.locks import lock
+from districtlake.nights import record
 from districtlake.settings import Settings
 
 Emit = Callable[..., None]
+Result = TypeVar("Result")
 
 
 def emitter() -> Emit:
@@ -32,90 +35,167 @@ def emitter() -> Emit:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run once; 0 when every agency's run succeeded, 1 when one failed, 2 when the run could not begin."""
+    """Run once; 0 when everything that was owed has an outcome and no run failed, else 1."""
     parser = argparse.ArgumentParser(prog="python -m pipelines.nightly", description=__doc__)
     parser.add_argument("--inbox", type=Path, default=None, help="folder of deliveries (default: the inbox of the settings)")
+    parser.add_argument("--launched-by", default="command line", help="who starts it: kept in the record of nights")
     options = parser.parse_args(arguments)
     emit = emitter()
     settings = Settings.from_environment()
-    with lock(settings.locks, "nightly", tell=lambda message: emit("waiting", message=message)):
-        return run(options.inbox, emit)
+    with lock(settings.locks, record.LOCK, tell=lambda message: emit("waiting", message=message)):
+        return run(options.inbox, emit, options.launched_by)
 
 
-def run(inbox: Path | None, emit: Emit) -> int:
+def run(inbox: Path | None, emit: Emit, launched_by: str = "command line") -> int:
     """One nightly run under the nightly lock."""
     started = time.monotonic()
-    import dagster as dg
+    from districtlake.nights.expected import Course, alarms, expected_of, outcomes
+    from districtlake.nights.missing import readers_of
+    from districtlake.nights.summary import figures_of, last_operation, night_summary
+    from pipelines.timing import Timing
 
-    from districtlake.delivery.receive import receive
-    from pipelines import resources
-    from pipelines.home import dagster_home
-    from pipelines.retention import prune_event_log
-    from pipelines.routing import route
+    timing, course = Timing(), Course()
+    with timing.part("start"):
+        import dagster as dg
 
-    district = resources.district()
-    os.environ["DAGSTER_HOME"] = str(dagster_home(district.settings))
-    os.chdir(os.environ["DAGSTER_HOME"])
+        from pipelines import resources
+        from pipelines.home import dagster_home
+
+        district = resources.district()
+        os.environ["DAGSTER_HOME"] = str(dagster_home(district.settings))
+        os.chdir(os.environ["DAGSTER_HOME"])
+    night = record.begin(district, launched_by)
+    emit("night", id=night.id, night=night.night, before=[alarm.as_dict() for alarm in night.before])
     for error in district.catalog_errors:
         emit("catalog_error", **error.as_dict())
 
-    received = receive(district, inbox, tell=lambda message: emit("progress", message=message))
-    emit(
-        "received", new=len(received.new), known=received.known, growing=received.growing,
-        duplicates=[{"file": file, "repeats": twin} for file, twin in received.duplicates],
-        notices=[{"code": n.code, "message": n.message, "hint": n.hint, "path": n.relative} for n in received.notices],
-    )  # fmt: skip
-    ran = _run_agencies(district, dg.DagsterInstance.get(), emit)
-    routing_started = time.monotonic()
-    routed = route(district)
-    emit(
-        "routed", opened=routed.opened, closed=routed.closed, seconds=round(time.monotonic() - routing_started, 3),
-        packages=[{"agency": p.agency, "file": str(p.file), "tickets": p.tickets, "rows": p.rows} for p in routed.packages],
-    )  # fmt: skip
+    def step(name: str, work: Callable[[], Result]) -> Result | None:
+        """Carry out a step; whatever stops it is recorded and stops no other step."""
+        with timing.part(name):
+            try:
+                done = work()
+            except Exception as error:
+                course.steps[name] = _sentence(error)
+                emit("step_failed", step=name, message=course.steps[name])
+                return None
+        course.steps[name] = ""
+        return done
+
     with dg.DagsterInstance.get() as instance:
-        pruned = prune_event_log(instance, district.clock.now(), district.settings.event_log_days)
-    failed = [agency for agency, success in ran.items() if not success]
-    broken = failed + [error.code for error in district.catalog_errors]
-    emit("finished", agencies=ran, pruned_runs=pruned, seconds=round(time.monotonic() - started, 3), success=not broken)
-    return 1 if broken else 0
+        received = step("receive", lambda: _receive(district, inbox, emit)) or {}
+        expected = expected_of(district)
+        record.expect(district, night.id, expected.as_dict())
+        runs = step("agencies", lambda: _run_agencies(district, instance, emit, course, timing)) or []
+        course.steps["marts"] = ""  # none are built yet
+        marts: dict[str, Any] = {}
+        routed = step("routing", lambda: _route(district, emit)) or {}
+        step("retention", lambda: _prune(district, instance, emit))
+
+        tonight = outcomes(district, expected.deliveries, course, night.after_operation)
+        course.steps["report"] = ""
+        raised = alarms(expected, course, tonight)
+        summary = night_summary(
+            district, night, received=received, routed=routed, runs=runs, course=course, tonight=tonight, alarms=raised,
+            readers=readers_of({}), marts=marts, timing=timing.as_dict(), left_out=[], seconds=time.monotonic() - started,
+        )  # fmt: skip
+        figures = {**figures_of(summary), "last_operation": last_operation(district)}
+        record.finish(district, night.id, success=summary["success"], figures=figures, alarms=raised, report=None)
+    emit("summary", summary=summary)
+    emit("finished", agencies=course.agencies, seconds=round(time.monotonic() - started, 3), success=summary["success"])
+    return 0 if summary["success"] else 1
 
 
-def _run_agencies(district: Any, instance: Any, emit: Emit) -> dict[str, bool]:
+def _sentence(error: Exception) -> str:
+    """Our own errors carry a sentence; another's text may quote a cell, so only its kind and place are told."""
+    import traceback
+
+    from districtlake.errors import DistrictLakeError
+
+    if isinstance(error, DistrictLakeError):
+        return str(error)
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}（{last.filename.rsplit('/', 1)[-1]}:{last.lineno}）"
+
+
+def _receive(district: Any, inbox: Path | None, emit: Emit) -> dict[str, Any]:
+    from districtlake.delivery.receive import receive
+
+    received = receive(district, inbox, tell=lambda message: emit("progress", message=message))
+    told = {
+        "new": len(received.new), "known": received.known, "growing": received.growing,
+        "duplicates": [{"file": file, "repeats": twin} for file, twin in received.duplicates],
+        "notices": [{"code": n.code, "message": n.message, "hint": n.hint, "path": n.relative} for n in received.notices],
+    }  # fmt: skip
+    emit("received", **told)
+    return told
+
+
+def _route(district: Any, emit: Emit) -> dict[str, Any]:
+    from pipelines.routing import route
+
+    began = time.monotonic()
+    routed = route(district)
+    told = {
+        "opened": routed.opened, "closed": routed.closed, "seconds": round(time.monotonic() - began, 3),
+        "packages": [{"agency": p.agency, "file": str(p.file), "tickets": p.tickets, "rows": p.rows} for p in routed.packages],
+    }  # fmt: skip
+    emit("routed", **told)
+    return told
+
+
+def _prune(district: Any, instance: Any, emit: Emit) -> None:
+    from pipelines.retention import prune_event_log
+
+    emit("pruned", runs=prune_event_log(instance, district.clock.now(), district.settings.event_log_days))
+
+
+def _run_agencies(district: Any, instance: Any, emit: Emit, course: Any, timing: Any) -> list[dict[str, Any]]:
     """Run each agency's job over its resources with pending deliveries, day by day; loads the definitions only when there is work."""
     from districtlake.delivery import ledger
 
     todo = [found for found in ledger.waiting(district.store) if found.resource in district.catalog.resources]
     if not todo:
-        return {}
-    from pipelines.definitions import definitions
+        return []
+    with timing.part("start"):
+        from pipelines import resources
+        from pipelines.definitions import definitions
+        from pipelines.timing import listening
 
-    repository = definitions().get_repository_def()
-    ran: dict[str, bool] = {}
+        repository = definitions().get_repository_def()
+    runs: list[dict[str, Any]] = []
     stuck: set[str] = set()  # resources whose run failed tonight: their later days wait
     days: list[date | None] = [None, *sorted({found.data_date for found in todo if found.data_date})]
-    for day in days:
-        wave: dict[str, list[str]] = {}
-        for found in todo:
-            if found.data_date == day and found.resource not in stuck and found.resource not in wave.get(_agency(found.resource), []):
-                wave.setdefault(_agency(found.resource), []).append(found.resource)
-        for agency in _in_dependency_order(district, wave):
-            success = _run_agency(district, repository, instance, agency, wave[agency], day, emit)
-            ran[agency] = ran.get(agency, True) and success
-            if not success:
-                stuck |= ledger.unsettled(district.store, day) & set(wave[agency])
-    return ran
+    with listening(timing, instance, resources.engine().hooks) as heard:
+        for day in days:
+            wave: dict[str, list[str]] = {}
+            for found in todo:
+                if found.data_date == day and found.resource not in stuck and found.resource not in wave.get(_agency(found.resource), []):
+                    wave.setdefault(_agency(found.resource), []).append(found.resource)
+            for agency in _in_dependency_order(district, wave):
+                told = _run_agency(district, repository, instance, agency, wave[agency], day, emit, heard)
+                runs.append(told)
+                timing.processing += told["processing_seconds"]
+                course.agencies[agency] = course.agencies.get(agency, True) and told["success"]
+                course.resources |= told["failures"]
+                if not told["success"]:
+                    stuck |= ledger.unsettled(district.store, day) & set(wave[agency])
+    return runs
 
 
 def _agency(resource: str) -> str:
     return resource.split(".", 1)[0]
 
 
-def _run_agency(district: Any, repository: Any, instance: Any, agency: str, resources: list[str], day: date | None, emit: Emit) -> bool:
+def _run_agency(
+    district: Any, repository: Any, instance: Any, agency: str, resources: Sequence[str], day: date | None, emit: Emit, heard: list[float]
+) -> dict[str, Any]:
     from pipelines.jobs import agency_job_name, asset_keys, run_config
 
     began = time.monotonic()
-    emit("agency_started", agency=agency, name=district.catalog.agencies[agency].name, resources=resources, day=day)
-    run_id, reasons = "", list[str]()
+    heard.clear()
+    name = district.catalog.agencies[agency].name
+    emit("agency_started", agency=agency, name=name, resources=resources, day=day)
+    run_id, failures, reasons = "", dict[str, str](), list[str]()
     try:
         # an undated wave takes only undated deliveries: no dated one is that old
         result = repository.get_job(agency_job_name(agency)).execute_in_process(
@@ -124,22 +204,27 @@ def _run_agency(district: Any, repository: Any, instance: Any, agency: str, reso
         )  # fmt: skip
         success, run_id = result.success, result.run_id
         if not success:
-            reasons = _reasons(result)
+            failures = _failures(result)
+            reasons = list(failures.values())
     except Exception as error:  # Dagster itself failed for this agency: say so, go on with the next
         success, reasons = False, [f"{type(error).__name__}: {error}"]
-    seconds = round(time.monotonic() - began, 3)
-    emit("agency_finished", agency=agency, day=day, success=success, run_id=run_id, reasons=reasons, seconds=seconds)
-    return success
+    told = {
+        "agency": agency, "name": name, "day": day, "success": success, "run_id": run_id, "failures": failures, "reasons": reasons,
+        "seconds": round(time.monotonic() - began, 3), "processing_seconds": round(sum(heard), 3),
+    }  # fmt: skip
+    emit("agency_finished", **told)
+    return told
 
 
-def _reasons(result: Any) -> list[str]:
-    return [
-        event.step_failure_data.user_failure_data.description
+def _failures(result: Any) -> dict[str, str]:
+    """Resource -> why its step failed. The step is named after the resource (``assets.resources.op_name``)."""
+    return {
+        str(event.step_key).replace("__", ".", 1): event.step_failure_data.user_failure_data.description
         if event.step_failure_data.user_failure_data
         else str(_cause(event.step_failure_data.error).message if event.step_failure_data.error else event.message).strip()
         for event in result.all_events
         if event.is_step_failure
-    ]
+    }
 
 
 def _cause(error: Any) -> Any:

@@ -12,8 +12,9 @@ def district() -> District:
     return open_district()
 
 
+@lru_cache(maxsize=1)
 def engine() -> Engine:
-    """The processing engine with Great Expectations as its judge."""
+    """The processing engine with Great Expectations as its judge. Whoever runs a process may listen to its outcomes (``hooks``)."""
     from expectations.validate import validate
 
     return Engine(validator=validate)

@@ -22,25 +22,26 @@ def nightly(
     """夜间作业：登记收件箱中的交付，逐机构清洗、校验、入仓，生成工单与退回包，最后给出汇总。
 
     例：districtlake nightly --deliveries ./deliveries
-    退出码：0 全部完成（数据有问题不算失败）；1 有运行失败。
+    退出码：0 全部完成（数据有问题不算失败）；1 有运行失败，或有应有而没有的结果。
     """
-    from districtlake.cli.subprocesses import pipeline_events
+    from districtlake.cli.subprocesses import RunEnded, pipeline_events
     from districtlake.delivery.district import open_district
-    from districtlake.nights.summary import nightly_summary
 
     if inbox is not None and not inbox.is_dir():
         raise NotFound(f"There is no folder {inbox}.", hint="Give an existing folder of deliveries: <folder>/…/<agency>/<file>.")
     district = open_district()
     started = time.monotonic()
     arguments = ["--inbox", str(inbox.resolve())] if inbox is not None else []
-    before = district.clock.now()
-    events: list[dict[str, Any]] = []
+    summary: dict[str, Any] | None = None
     with console.status("启动 Dagster…", spinner="dots") if not as_json and console.is_terminal else _quiet() as status:
         for event in pipeline_events("pipelines.nightly", arguments, district.settings):
-            events.append(event)
-            if not as_json:
+            if event["event"] == "summary":
+                summary = event["summary"]
+            elif not as_json:
                 _progress(event, status)
-    summary = nightly_summary(district, events, since=before, seconds=time.monotonic() - started)
+    if summary is None:
+        raise RunEnded("The night ended without a summary.", hint="See the log in the state folder: logs/.")
+    summary["seconds"] = round(time.monotonic() - started, 2)  # with the start of the process
     if as_json:
         show_json(summary)
     else:
@@ -74,6 +75,11 @@ def _progress(event: dict[str, Any], status: Any) -> None:
         console.print(f"{mark} {event.get('day') or '不分日期  '} {escape(event['agency'])} {event['seconds']:.1f} 秒")
         for reason in event["reasons"]:
             errors.print(f"  [red]{escape(reason)}[/]")
+    elif kind == "night":
+        for alarm in event["before"]:
+            errors.print(f"[yellow]提醒[/] {escape(alarm['message'])}")
+    elif kind == "step_failed":
+        errors.print(f"[bold red]失败[/] {escape(event['message'])}")
     elif kind == "catalog_error":
         errors.print(f"[bold red]目录错误[/] {escape(event['message'])} [bold]处理[/] {escape(event['hint'])}")
 
@@ -100,12 +106,10 @@ def render(summary: dict[str, Any]) -> None:
         )
     else:
         console.print("没有新的交付：数据、问题、工单均无变化。")
-    for row in summary["deliveries"]:
-        if row["state"] in ("held", "failed"):
-            console.print(f"[yellow]{row['state_title']}[/] {escape(row['file'])}：{escape(row['why'])}")
     _problems(summary)
     console.print(
         f"[bold]工单[/] 新开 {summary['tickets']['opened']}，办结 {summary['tickets']['closed']}，在办 {summary['tickets']['open']}"
+        + (f"，逾期 {summary['tickets']['overdue']}" if summary["tickets"]["overdue"] else "")
         + (f"；最早期限 {summary['tickets']['next_due']}" if summary["tickets"]["next_due"] else "")
         + ("（含暂定期限：节假日安排未公布）" if summary["tickets"]["provisional"] else "")
     )
@@ -123,17 +127,42 @@ def render(summary: dict[str, Any]) -> None:
         ):
             table.add_column(heading, justify=justify)  # type: ignore[arg-type]
         for row in summary["tables"]:
-            table.add_row(row["resource"], row["title"], *(f"{row[k]:,}" for k in ("rows", "stale", "history", "quarantine")))
+            counts = [f"{row[k]:,}" for k in ("rows", "stale", "history", "quarantine")]
+            table.add_row(row["resource"], row["title"], *(["✗", "", "", ""] if row.get("error") else counts))
         console.print(table)
-    for notice in summary["notices"]:
-        console.print(f"[yellow]提示[/] {escape(notice['message'])} {escape(notice['hint'])}")
+    _attention(summary)
     for left_out in summary["left_out"]:
         console.print(f"[yellow]未处理[/] {escape(left_out)}")
-    console.print(f"[bold]用时[/] {summary['seconds']:.1f} 秒　{summary['note']}")
+    _time(summary)
+    if summary.get("report"):
+        console.print(f"[bold]报告[/] {escape(summary['report']['path'])}（同名 .eml 可直接发送）", soft_wrap=True)
     if summary["success"]:
         console.print("查看：[bold]make ui[/]（图、检查、图表）　.venv/bin/districtlake problems | tickets | tables | history 资源")
     else:
-        errors.print("[bold red]有运行失败：见上；日志在状态文件夹的 logs/。[/]")
+        errors.print("[bold red]有运行失败或缺少结果：见上；日志在状态文件夹的 logs/。[/]")
+
+
+def _attention(summary: dict[str, Any]) -> None:
+    colours = {"alarm": "bold red", "failed": "red", "held": "yellow", "warning": "yellow", "notice": "yellow"}
+    console.print(f"[bold]{escape(summary['headline'])}[/]")
+    for entry in summary["attention"]:
+        why = f"：{entry['why']}" if entry["why"] else ""
+        console.print(f"  [{colours[entry['level']]}]{entry['level_title']}[/] {escape(entry['what'] + why)}")
+        if entry["marts"]:
+            console.print(f"      缺于数据集市：{escape('、'.join(entry['marts']))}")
+        if entry["remedy"]:
+            console.print(f"      处理 {escape(entry['remedy'])}", soft_wrap=True)
+
+
+def _time(summary: dict[str, Any]) -> None:
+    """Where the time went; Dagster's share is what its runs took beyond the work on the deliveries."""
+    timing, total = summary["timing"], max(summary["seconds"], 0.001)
+    console.print(f"[bold]用时[/] {summary['seconds']:.1f} 秒　{summary['note']}")
+    if timing["events"]:
+        console.print(
+            f"  其中 交付处理 {timing['processing']:.1f} 秒，Dagster 编排 {timing['orchestration']:.1f} 秒"
+            f"（占 {100 * timing['orchestration'] / total:.0f}%；{timing['events']:,} 个事件写入 {timing['event_log']:.1f} 秒，余为图、检查、预览、图表）"
+        )
 
 
 _COUNTS = ("delivered", "inserted", "changed", "unchanged", "duplicates", "quarantined", "held", "deleted")

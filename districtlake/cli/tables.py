@@ -37,7 +37,7 @@ def tables(as_json: Json = False) -> None:
     例：districtlake tables
     """
     from districtlake.delivery.district import open_district
-    from districtlake.nights.summary import table_rows
+    from districtlake.nights.tables_now import table_rows
 
     columns = {
         "resource": "表",

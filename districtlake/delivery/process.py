@@ -109,7 +109,8 @@ def process_delivery(district: District, resource: Resource, delivery: Delivery,
         if not isinstance(error, DistrictLakeError):
             engine.hooks.tell(f"{delivery.file_name}: {type(error).__name__}")
         if not _written_after_all(district, resource, operation, delivery.id, known, engine):
-            return Outcome(resource.id, delivery.id, delivery.file_name, "failed", {}, known.message, error=known)
+            seconds = datetime.now().timestamp() - started  # noqa: DTZ005
+            return Outcome(resource.id, delivery.id, delivery.file_name, "failed", {}, known.message, error=known, seconds=seconds)
     state = "held" if step.held else "done"
     ledger.finish(district, operation.id, ended)
     engine.hooks.committed("ledger")

@@ -1,52 +1,105 @@
-"""The nightly summary as data, from the tables of record (not from what the run said of itself)."""
+"""The summary of a night as data, from the tables of record (not from what the run said of itself)."""
 
 from __future__ import annotations
 
 import os
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-from deltalake import DeltaTable
 from sqlalchemy import func, select
 
-from districtlake.catalog.models import DIMENSION_TITLES
+from districtlake.clock import SHANGHAI, local_date
 from districtlake.delivery.district import District
 from districtlake.delivery.states import TITLES as STATES
-from districtlake.store.tables import Delivery, Operation, Ticket
-from districtlake.warehouse.tables import address, scan_table
+from districtlake.nights.attention import attention_of, headline_of
+from districtlake.nights.expected import Course, DeliveryOutcome
+from districtlake.nights.missing import missing
+from districtlake.nights.record import Alarm, Begun, latest
+from districtlake.nights.tables_now import problem_matrix, table_rows
+from districtlake.store.tables import Delivery, Night, Operation, Ticket
 
 CONSERVED = ("inserted", "changed", "unchanged", "duplicates", "quarantined", "held")
+TREND_NIGHTS = 14
+"""As many nights as fit on a phone's width."""
 
 
-def nightly_summary(district: District, events: list[dict[str, Any]], *, since: datetime, seconds: float) -> dict[str, Any]:
-    """What a run did and what now stands: deliveries, conservation, problems, tickets, packages, tables, notices, time."""
-    by_kind: dict[str, list[dict[str, Any]]] = {}
-    for event in events:
-        by_kind.setdefault(event["event"], []).append(event)
-    received = by_kind.get("received", [{}])[-1]
-    routed = by_kind.get("routed", [{}])[-1]
-    finished = by_kind["finished"][-1]
-    deliveries = _deliveries(district, since)
+def night_summary(
+    district: District, night: Begun, *, received: Mapping[str, Any], routed: Mapping[str, Any], runs: Sequence[Mapping[str, Any]],
+    course: Course, tonight: Collection[DeliveryOutcome], alarms: Sequence[Alarm], readers: Mapping[str, Collection[str]],
+    marts: Mapping[str, Any], timing: Mapping[str, Any], left_out: Sequence[str], seconds: float,
+) -> dict[str, Any]:  # fmt: skip
+    """What a night did and what now stands, ready for the console, the report, and JSON. No row values anywhere in it.
+
+    Args:
+        received, routed: what receiving and routing said (``pipelines.nightly``). runs: its ``agency_finished`` events.
+        tonight: outcomes of what the night owed. readers: ``missing.readers_of``. marts: what the step of marts said.
+        left_out: sentences on what was not done and why.
+    """
+    before = _night_before(district, night.id)
+    deliveries = _deliveries(district, int((before.figures or {}).get("last_operation", 0)) if before else 0)
     totals = {name: sum(row["counts"].get(name, 0) for row in deliveries) for name in ("delivered", *CONSERVED, "deleted")}
-    left_out = [f"{file} 仍在写入，下次再取。" for file in received.get("growing", [])]
-    left_out += [f"{event['message']} {event['hint']}" for event in by_kind.get("catalog_error", [])]
-    return {
-        "success": bool(finished["success"]),
+    lacking = missing(district, tonight, readers)
+    waiting = [f"{file} 仍在写入，下次再取。" for file in received.get("growing", [])]
+    faults = [f"{error.message} {error.hint}" for error in district.catalog_errors]
+    summary: dict[str, Any] = {
+        "night": {
+            "id": night.id, "date": night.night, "started_at": night.started_at,
+            "launched": f"{night.started_at.astimezone(SHANGHAI):%Y-%m-%d %H:%M}", "hour": f"{district.settings.nightly_at:%H:%M}",
+        },
+        "success": all(course.agencies.values()) and not alarms and not district.catalog_errors,
         "deliveries": deliveries,
+        "agencies": _by_agency(district, deliveries),
         "conservation": {**totals, "balanced": totals["delivered"] == sum(totals[name] for name in CONSERVED)},
         "problems": problem_matrix(district),
-        "tickets": {**_tickets(district), "opened": routed.get("opened", 0), "closed": routed.get("closed", 0)},
+        "tickets": _tickets(district, routed, before),
         "packages": [{**package, "path": _shown(district.settings.outbox / package["file"])} for package in routed.get("packages", [])],
         "tables": table_rows(district),
-        "notices": received.get("notices", []),
-        "duplicates": received.get("duplicates", []),
-        "left_out": left_out,
-        "runs": by_kind.get("agency_finished", []),
+        "missing": lacking,
+        "marts": dict(marts),
+        "before": [alarm.as_dict() for alarm in night.before],
+        "alarms": [alarm.as_dict() for alarm in alarms],
+        "notices": list(received.get("notices", [])),
+        "duplicates": list(received.get("duplicates", [])),
+        "left_out": [*waiting, *faults, *left_out],
+        "runs": list(runs),
+        "timing": {**timing, "seconds": round(seconds, 2)},
         "seconds": round(seconds, 2),
         "note": district.policy.note,
-    }
+    }  # fmt: skip
+    summary["attention"] = attention_of(summary)
+    summary["headline"] = headline_of(summary)
+    summary["trend"] = _trend(district, night, figures_of(summary))
+    return summary
+
+
+def figures_of(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """What the record keeps of a night for the trend of later reports: counts only."""
+    total = summary["conservation"]
+    return {
+        "deliveries": len(summary["deliveries"]), "delivered": total["delivered"], "quarantined": total["quarantined"], "held": total["held"],
+        "accepted": total["inserted"] + total["changed"] + total["unchanged"],
+        "problems": sum(row["total"] for row in summary["problems"]["agencies"]),
+        "tickets_opened": summary["tickets"]["opened"], "tickets_closed": summary["tickets"]["closed"],
+        "tickets_open": summary["tickets"]["open"], "tickets_overdue": summary["tickets"]["overdue"],
+        "attention": len(summary["attention"]), "missing": len(summary["missing"]), "seconds": summary["seconds"],
+    }  # fmt: skip
+
+
+def last_operation(district: District) -> int:
+    """The number of the last operation: the next night's summary begins after it."""
+    with district.store.session(read_only=True) as session:
+        return session.scalar(select(func.max(Operation.id))) or 0
+
+
+def _night_before(district: District, night: int) -> Night | None:
+    """The last night that ended by itself: what happened since, in the daytime too, is this night's to tell."""
+    query = select(Night).where(Night.id < night, Night.figures.is_not(None)).order_by(Night.id.desc()).limit(1)
+    with district.store.session(read_only=True) as session:
+        found = session.scalars(query).first()
+        session.expunge_all()
+    return found
 
 
 def _shown(path: Path) -> str:
@@ -54,17 +107,17 @@ def _shown(path: Path) -> str:
     return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
 
 
-def _deliveries(district: District, since: datetime) -> list[dict[str, Any]]:
-    """Deliveries touched by operations begun since ``since`` (a fixed clock makes them equal), in the order of their work."""
+def _deliveries(district: District, after_operation: int) -> list[dict[str, Any]]:
+    """Deliveries touched by operations above a number, in the order of their work."""
     query = (
         select(Delivery, Operation)
         .join(Operation, Operation.delivery_id == Delivery.id)
-        .where(Operation.started_at >= since, Operation.kind == "process", Operation.state != "running")
+        .where(Operation.id > after_operation, Operation.kind == "process", Operation.state != "running")
         .order_by(Operation.id)
     )
     rows: dict[str, dict[str, Any]] = {}
-    with district.store.session() as session:
-        for delivery, operation in session.execute(query):
+    with district.store.session(read_only=True) as session:
+        for delivery, operation in session.execute(query).tuples():
             state = delivery.state if operation.state != "failed" else "failed"
             resource = district.catalog.resources.get(delivery.resource)
             rows[delivery.id] = {
@@ -75,59 +128,70 @@ def _deliveries(district: District, since: datetime) -> list[dict[str, Any]]:
     return list(rows.values())
 
 
-def problem_matrix(district: District) -> dict[str, Any]:
-    """Open problems by agency and dimension."""
-    counted: dict[str, dict[str, int]] = {}
-    for resource in district.catalog.resources.values():
-        frame = _table(district, "problems", resource.id)
-        if frame is None:
-            continue
-        by_dimension = frame.filter(pl.col("state") == "open").group_by("dimension").len().collect()
-        for dimension, count in by_dimension.iter_rows():
-            agency = counted.setdefault(resource.agency, {})
-            agency[dimension] = agency.get(dimension, 0) + count
-    present = {dimension for by_dimension in counted.values() for dimension in by_dimension}
-    return {
-        "dimensions": {name: title for name, title in DIMENSION_TITLES.items() if name in present},
-        "agencies": [
-            {"agency": agency, "name": district.catalog.agencies[agency].name, "dimensions": found, "total": sum(found.values())}
-            for agency, found in sorted(counted.items())
-        ],
-    }
-
-
-def table_rows(district: District) -> list[dict[str, Any]]:
-    """Every warehouse table that exists: rows, stale rows, ended versions, rows in quarantine."""
-    rows = []
-    for resource in sorted(district.catalog.resources.values(), key=lambda r: r.id):
-        current = _table(district, "warehouse", resource.id)
-        if current is None:
-            continue
-        stale = current.select(pl.len(), pl.col("_stale").sum()).collect().row(0)
-        rows.append(
-            {
-                "resource": resource.id, "title": resource.title, "rows": stale[0], "stale": stale[1],
-                "history": _count(district, "history", resource.id), "quarantine": _count(district, "quarantine", resource.id),
-                "version": DeltaTable(str(address(district.lake, "warehouse", resource.id))).version(),
-                "path": str(address(district.lake, "warehouse", resource.id)),
-            }
+def _by_agency(district: District, deliveries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Deliveries and their rows summed by agency."""
+    found: dict[str, dict[str, Any]] = {}
+    for row in deliveries:
+        agency = row["resource"].split(".", 1)[0]
+        name = district.catalog.agencies[agency].name if agency in district.catalog.agencies else agency
+        entry = found.setdefault(
+            agency, {"agency": agency, "name": name, "deliveries": 0, **dict.fromkeys(("done", "held", "failed", "rows", "accepted", "quarantined", "stopped"), 0)}
         )  # fmt: skip
-    return rows
+        counts = row["counts"]
+        entry["deliveries"] += 1
+        if row["state"] in ("done", "held", "failed"):
+            entry[row["state"]] += 1
+        entry["rows"] += counts.get("delivered", 0)
+        entry["accepted"] += sum(counts.get(name, 0) for name in ("inserted", "changed", "unchanged", "duplicates"))
+        entry["quarantined"] += counts.get("quarantined", 0)
+        entry["stopped"] += counts.get("held", 0)
+    return [found[agency] for agency in sorted(found)]
 
 
-def _table(district: District, layer: str, resource: str) -> pl.LazyFrame | None:
-    exists = DeltaTable.is_deltatable(str(address(district.lake, layer, resource)))
-    return scan_table(district.lake, layer, resource) if exists else None
+def _tickets(district: District, routed: Mapping[str, Any], before: Night | None) -> dict[str, Any]:
+    """Tickets now open, and what opened and closed since the night before (sensors route by day)."""
+    now = district.clock.now()
+    today = local_date(now)
+    standing = Ticket.state == "open"
+    since = before.finished_at if before is not None else None
+    with district.store.session(read_only=True) as session:
+        count, due, provisional, overdue, due_today = session.execute(
+            select(
+                func.count().filter(standing), func.min(Ticket.due_date).filter(standing), func.count().filter(standing, Ticket.provisional),
+                func.count().filter(standing, Ticket.due_at < now), func.count().filter(standing, Ticket.due_at >= now, Ticket.due_date == today),
+            )
+        ).one()  # fmt: skip
+        opened = session.scalar(select(func.count()).where(Ticket.opened_at > since)) if since else 0
+        closed = session.scalar(select(func.count()).where(Ticket.closed_at > since)) if since else 0
+    return {
+        "open": count, "next_due": due, "provisional": bool(provisional), "overdue": overdue, "due_today": due_today,
+        "opened": max(opened or 0, routed.get("opened", 0)), "closed": max(closed or 0, routed.get("closed", 0)),
+    }  # fmt: skip
 
 
-def _count(district: District, layer: str, resource: str) -> int:
-    frame = _table(district, layer, resource)
-    return 0 if frame is None else int(frame.select(pl.len()).collect().item())
+def _trend(district: District, night: Begun, figures: dict[str, Any]) -> list[dict[str, Any]]:
+    """The last nights day by day, oldest first, tonight last; a day without a night stands as one that did not run."""
+    by_day: dict[str, dict[str, Any]] = {}
+    for row in reversed(latest(district, 4 * TREND_NIGHTS)):
+        if row.id == night.id:
+            continue
+        told = by_day.get(str(row.night))
+        current = {"date": row.night, "state": row.state, **(row.figures or {})}
+        by_day[str(row.night)] = _joined(told, current) if told else current
+    tonight = {"date": night.night, "state": "done", **figures}
+    earlier = by_day.pop(str(night.night), None)
+    days = sorted(by_day.values(), key=lambda entry: entry["date"])
+    days = [entry for entry in days if entry["date"] > night.night - timedelta(days=TREND_NIGHTS)]
+    if days:
+        wanted = [days[0]["date"] + timedelta(days=number) for number in range((night.night - days[0]["date"]).days)]
+        by_date = {entry["date"]: entry for entry in days}
+        days = [by_date.get(day, {"date": day, "state": "missed"}) for day in wanted]
+    return [*days, _joined(earlier, tonight) if earlier else tonight]
 
 
-def _tickets(district: District) -> dict[str, Any]:
-    with district.store.session() as session:
-        count, due, provisional = session.execute(
-            select(func.count(), func.min(Ticket.due_date), func.count().filter(Ticket.provisional)).where(Ticket.state == "open")
-        ).one()
-    return {"open": count, "next_due": due, "provisional": bool(provisional)}
+def _joined(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
+    """Two runs of one day as one: what happened adds up, what stands is the later's."""
+    joined = {**first, **second}
+    for name in ("deliveries", "delivered", "accepted", "quarantined", "held", "tickets_opened", "tickets_closed", "seconds"):
+        joined[name] = first.get(name, 0) + second.get(name, 0)
+    return joined
