@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from districtlake.cli import catalog, deliveries, demo, doctor, nightly, problems, tables
+from districtlake.cli import catalog, deliveries, demo, doctor, nightly, problems, sql, tables
 from districtlake.cli.output import fail
 from districtlake.errors import DistrictLakeError
 
@@ -27,7 +27,7 @@ app.command("tickets")(problems.tickets)
 app.command("tables")(tables.tables)
 app.command("show")(tables.show)
 app.command("history")(tables.history)
-app.command("sql")(tables.sql)
+app.command("sql")(sql.sql)
 app.add_typer(catalog.app, name="catalog")
 app.add_typer(demo.app, name="demo")
 app.command("doctor")(doctor.doctor)

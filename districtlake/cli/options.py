@@ -12,3 +12,4 @@ Resource = Annotated[str | None, typer.Option("--resource", help="只看一个�
 Limit = Annotated[int, typer.Option("--limit", min=1, help="最多显示多少行")]
 Reason = Annotated[str, typer.Option("--reason", help="理由，写入审计记录")]
 Yes = Annotated[bool, typer.Option("--yes", help="不再询问，直接执行")]
+AsOf = Annotated[str | None, typer.Option("--as-of", help="当时的数据：YYYY-MM-DD（该日结束时）或带时间的 ISO 8601")]

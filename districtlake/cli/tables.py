@@ -1,34 +1,15 @@
-"""``districtlake tables | show | history | sql``: what the warehouse holds, held, and how a number came about."""
+"""``districtlake tables | show | history``: what the warehouse holds, held, and how a number came about."""
 
 from __future__ import annotations
 
-import sys
-from datetime import datetime, time
-from pathlib import Path
 from typing import Annotated, Any
 
 import polars as pl
 import typer
 
-from districtlake.cli.options import Json, Limit
+from districtlake.cli.options import AsOf, Json, Limit
 from districtlake.cli.output import console, show_json, show_rows
-from districtlake.clock import SHANGHAI
 from districtlake.errors import OperationRefused
-
-AsOf = Annotated[str | None, typer.Option("--as-of", help="当时的数据：YYYY-MM-DD（该日结束时）或带时间的 ISO 8601")]
-
-
-def moment(text: str | None) -> datetime | None:
-    """A moment from the command line; a bare day means its end in Shanghai."""
-    if text is None:
-        return None
-    try:
-        if len(text) == 10:
-            return datetime.combine(datetime.fromisoformat(text).date(), time.max, tzinfo=SHANGHAI)
-        parsed = datetime.fromisoformat(text)
-    except ValueError:
-        raise OperationRefused(f"{text} is no moment.", hint="Write YYYY-MM-DD or 2026-03-02T14:00.") from None
-    return parsed if parsed.tzinfo else parsed.replace(tzinfo=SHANGHAI)
 
 
 def tables(as_json: Json = False) -> None:
@@ -63,6 +44,7 @@ def show(
 
     例：districtlake show education_bureau.universities --as-of 2020-01-01
     """
+    from districtlake.analysis.ask import moment
     from districtlake.delivery.district import open_district
     from districtlake.warehouse import history as past
     from districtlake.warehouse.tables import LAYERS
@@ -196,70 +178,16 @@ def _show_changes(
 
 
 def _presentable(frame: pl.DataFrame, entry: Any, district: Any, unmasked: bool, what: str) -> list[dict[str, Any]]:
-    from districtlake.catalog.masking import mask_item
+    from districtlake.analysis.samples import masked
     from districtlake.store.tables import AuditEvent
 
-    if unmasked:
-        with district.store.session() as session:
-            session.add(
-                AuditEvent(
-                    at=district.clock.now(), actor=district.settings.actor, action="rows.read_unmasked", object_kind="resource",
-                    object_id=entry.id, reason="", data={"what": what, "rows": frame.height},
-                )
-            )  # fmt: skip
-        return frame.to_dicts()
-    columns = []
-    for name in frame.columns:
-        if name in entry.item_names:
-            columns.append(mask_item(frame[name].cast(pl.String), entry.item(name), district.catalog).alias(name))
-        elif name in ("_extra", "before", "after", "value", "key"):
-            columns.append(frame[name].cast(pl.String).str.replace_all(r".", "*").str.slice(0, 3).alias(name))
-        else:
-            columns.append(frame[name])
-    return pl.DataFrame(columns).to_dicts()
-
-
-def sql(
-    statement: Annotated[str, typer.Argument(help='SELECT 语句，如 "select count(*) from market_regulation.business_entities"')],
-    as_of: AsOf = None,
-    output: Annotated[Path | None, typer.Option("--output", help="写入文件：.csv .parquet .json")] = None,
-    limit: Annotated[int, typer.Option("--limit", help="屏幕上最多显示多少行")] = 100,
-    as_json: Json = False,
-) -> None:
-    """对数据仓执行一条 SELECT（只读；记入审计）。表名为 机构.资源，全部版本为 机构.资源__history。
-
-    例：districtlake sql "select status, count(*) n from market_regulation.business_entities group by status order by n desc"
-    """
-    from districtlake.delivery.district import open_district
-    from districtlake.store.tables import AuditEvent
-    from districtlake.warehouse.sql import query
-
-    district = open_district()
-    result = query(district.lake, district.catalog.resources, statement, as_of=moment(as_of))
+    if not unmasked:
+        return masked(frame, entry, district.catalog).to_dicts()
     with district.store.session() as session:
         session.add(
             AuditEvent(
-                at=district.clock.now(), actor=district.settings.actor, action="sql.run", object_kind="warehouse", object_id="",
-                reason="", data={"statement": _without_literals(statement), "rows": result.height},
+                at=district.clock.now(), actor=district.settings.actor, action="rows.read_unmasked", object_kind="resource",
+                object_id=entry.id, reason="", data={"what": what, "rows": frame.height},
             )
         )  # fmt: skip
-    if output is not None:
-        writers = {".csv": result.write_csv, ".parquet": result.write_parquet, ".json": result.write_json}
-        if output.suffix not in writers:
-            raise OperationRefused(f"{output.name}: unknown kind of file.", hint=f"Endings are: {', '.join(writers)}.")
-        writers[output.suffix](output)  # type: ignore[operator]
-        console.print(f"{result.height:,} 行写入 {output}")
-        return
-    if as_json:
-        show_json(result.to_dicts())
-        return
-    show_rows(result.head(limit).to_dicts(), {name: name for name in result.columns}, as_json=False, empty="没有行。")
-    if result.height > limit:
-        sys.stdout.write(f"共 {result.height:,} 行，显示 {limit} 行；--output 文件.csv 可全部写出。\n")
-
-
-def _without_literals(statement: str) -> str:
-    """The statement for the audit trail: a literal may be somebody's identity number."""
-    import re
-
-    return re.sub(r"\d{6,}", "…", re.sub(r"'(?:[^']|'')*'", "'…'", statement))
+    return frame.to_dicts()
