@@ -1,0 +1,148 @@
+"""``districtlake portal``: serve the pages, and who may sign in."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from districtlake.cli.options import Json
+from districtlake.cli.output import console, show_rows
+from districtlake.errors import OperationRefused
+
+app = typer.Typer(help="门户：区大数据主管机构和各单位工作人员使用的网页。", no_args_is_help=True)
+users = typer.Typer(help="门户账号。账号属于岗位；停用而不删除，办理记录保留其名。", no_args_is_help=True)
+app.add_typer(users, name="user")
+
+Login = Annotated[str, typer.Argument(help="账号，如 health.desk")]
+
+
+@app.command("serve")
+def serve(
+    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="端口")] = 8000,
+    host: Annotated[str, typer.Option("--host", help="监听地址；缺省只有本机可以访问")] = "127.0.0.1",
+    behind_tls: Annotated[bool, typer.Option("--behind-tls", help="由反向代理以 HTTPS 提供：Cookie 只经加密连接发送")] = False,
+    workers: Annotated[int, typer.Option("--workers", min=1, help="进程数")] = 1,
+) -> None:
+    """启动门户。缺省只监听本机；对外提供时放在反向代理之后，并加 --behind-tls。
+
+    例：districtlake portal serve --port 8000
+    """
+    import uvicorn
+
+    from districtlake.portal.serving import configure
+
+    if host not in ("127.0.0.1", "::1", "localhost") and not behind_tls:
+        raise OperationRefused(
+            f"The portal would be reachable at {host} without encryption.", hint="Put it behind a proxy with TLS and add --behind-tls."
+        )
+    configure(secure=behind_tls)
+    console.print(f"门户：http://{host}:{port}　（Ctrl-C 结束）")
+    uvicorn.run(
+        "districtlake.portal.serving:application", factory=True, host=host, port=port, workers=workers, log_level="warning",
+        proxy_headers=behind_tls, server_header=False,
+    )  # fmt: skip
+
+
+@users.command("add")
+def add(
+    login: Login,
+    role: Annotated[
+        str, typer.Option("--role", help="provider 提供单位、user 使用单位、office 主管机构、contractor 技术服务单位、auditor 审计")
+    ],
+    agency: Annotated[str | None, typer.Option("--agency", help="所属机构，如 health_bureau（提供单位和使用单位必填）")] = None,
+    display: Annotated[str, typer.Option("--display", help="显示的岗位名称")] = "",
+    english: Annotated[bool, typer.Option("--english", help="界面用英文")] = False,
+    password_stdin: Annotated[bool, typer.Option("--password-stdin", help="从标准输入读取密码（否则询问两次）")] = False,
+    by_provider: Annotated[bool, typer.Option("--identity-provider", help="不设密码，只由统一身份认证登录")] = False,
+) -> None:
+    """新建账号。
+
+    例：districtlake portal user add health.desk --role provider --agency health_bureau --display 卫健局数据岗
+    """
+    from districtlake.access import accounts
+    from districtlake.access.accounts import NewAccount
+
+    district = _district()
+    new = NewAccount(login, display, role, agency, "en" if english else "zh")  # type: ignore[arg-type]
+    password = None if by_provider else _password(password_stdin)
+    accounts.create(
+        district.store, district.clock, new, password=password, agencies=frozenset(district.catalog.agencies), actor=district.settings.actor
+    )  # fmt: skip
+    console.print(f"已新建账号 {accounts.normal_login(login)}。")
+
+
+@users.command("list")
+def list_(as_json: Json = False) -> None:
+    """列出账号。
+
+    例：districtlake portal user list
+    """
+    from districtlake.access import accounts
+    from districtlake.access.viewer import ROLES
+
+    rows: list[dict[str, Any]] = [
+        {
+            "login": found.login, "display": found.display, "role": found.role, "role_title": ROLES[found.role], "agency": found.agency,
+            "sign_in": "统一身份认证" if found.password_hash is None else "密码", "active": found.active, "last_sign_in_at": found.last_sign_in_at,
+        }
+        for found in accounts.every(_district().store)
+    ]  # fmt: skip
+    columns = {"login": "账号", "display": "名称", "role_title": "角色", "agency": "机构", "sign_in": "登录方式", "active": "启用",
+               "last_sign_in_at": "上次登录"}  # fmt: skip
+    show_rows(rows, columns, as_json=as_json, empty="还没有账号：districtlake portal user add …")
+
+
+@users.command("password")
+def password(
+    login: Login, password_stdin: Annotated[bool, typer.Option("--password-stdin", help="从标准输入读取密码（否则询问两次）")] = False
+) -> None:
+    """改密码；该账号已登录的页面全部退出。
+
+    例：districtlake portal user password health.desk
+    """
+    from districtlake.access import accounts
+
+    district = _district()
+    accounts.set_password(district.store, district.clock, login, _password(password_stdin), actor=district.settings.actor)
+    console.print(f"已改密码 {accounts.normal_login(login)}。")
+
+
+@users.command("disable")
+def disable(login: Login) -> None:
+    """停用账号；已登录的页面立即退出。
+
+    例：districtlake portal user disable health.desk
+    """
+    _activate(login, active=False)
+
+
+@users.command("enable")
+def enable(login: Login) -> None:
+    """重新启用账号。
+
+    例：districtlake portal user enable health.desk
+    """
+    _activate(login, active=True)
+
+
+def _activate(login: str, *, active: bool) -> None:
+    from districtlake.access import accounts
+
+    district = _district()
+    accounts.set_active(district.store, district.clock, login, active, actor=district.settings.actor)
+    console.print(f"已{'启用' if active else '停用'}账号 {accounts.normal_login(login)}。")
+
+
+def _district() -> Any:
+    from districtlake.delivery.district import open_district
+
+    return open_district()
+
+
+def _password(from_stdin: bool) -> str:
+    if from_stdin:
+        return sys.stdin.readline().rstrip("\n")
+    typed: str = typer.prompt("密码（至少12个字符）", hide_input=True, confirmation_prompt="再输入一次")
+    return typed

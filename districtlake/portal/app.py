@@ -1,0 +1,82 @@
+"""The application put together: routes, guards, errors as pages (or as problem documents for programs)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import Depends, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, RedirectResponse
+from starlette.exceptions import HTTPException
+from starlette.staticfiles import StaticFiles
+
+from districtlake.access.accounts import AccountRefused, SignInRefused
+from districtlake.access.viewer import AccessDenied
+from districtlake.delivery.district import District
+from districtlake.errors import ConcurrentChange, DistrictLakeError, NotFound
+from districtlake.portal import guard
+from districtlake.portal.oidc import IdentityProvider
+from districtlake.portal.pages import ROUTERS
+from districtlake.portal.rendering import page
+
+_STATUS: tuple[tuple[type[DistrictLakeError], int], ...] = (
+    (NotFound, 404), (AccessDenied, 403), (guard.ForgedRequest, 403), (guard.TooManyRequests, 429), (SignInRefused, 401),
+    (AccountRefused, 422), (ConcurrentChange, 409),
+)  # fmt: skip
+
+
+def create_app(district: District, *, secure: bool = False, identity_provider: IdentityProvider | None = None) -> FastAPI:
+    """The portal over a district.
+
+    Args:
+        secure: it is reached through TLS: cookies are sent over nothing else.
+        identity_provider: sign-in by OpenID Connect beside local accounts.
+    """
+    app = FastAPI(title="DistrictLake", docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(guard.check_csrf)])
+    app.state.district = district
+    app.state.secure = secure
+    app.state.identity_provider = identity_provider
+    app.state.sign_ins = guard.Rate(20, 60)
+    app.middleware("http")(guard.security_headers)
+    app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
+    for router in ROUTERS:
+        app.include_router(router)
+    app.add_exception_handler(DistrictLakeError, _known)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    return app
+
+
+async def _known(request: Request, error: Exception) -> Response:
+    assert isinstance(error, DistrictLakeError)
+    if isinstance(error, guard.SignInFirst):
+        target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        to = "/sign-in" if target == "/" or request.method != "GET" else f"/sign-in?next={quote(target)}"
+        if request.headers.get("HX-Request") == "true":
+            return Response(status_code=204, headers={"HX-Redirect": to})
+        return RedirectResponse(to, status_code=303)
+    status = next((status for kind, status in _STATUS if isinstance(error, kind)), 400)
+    return await _answer(request, status, error.message, error.hint, error.code)
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    words = {404: "没有这个页面。", 405: "这个地址不接受这种请求。"}
+    return await _answer(request, error.status_code, words.get(error.status_code, "请求无法处理。"), "请从工作台重新进入。", "http")
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    places = "、".join(dict.fromkeys(str(one["loc"][-1]) for one in error.errors() if one.get("loc")))
+    return await _answer(request, 422, f"填写有误：{places}。", "请按提示修改后再提交。", "request.invalid")
+
+
+async def _answer(request: Request, status: int, message: str, hint: str, code: str) -> Response:
+    wants: str = request.headers.get("accept", "")
+    if request.url.path.startswith("/api/") or ("json" in wants and "html" not in wants):
+        problem: dict[str, Any] = {"type": f"urn:districtlake:{code}", "title": message, "status": status, "detail": hint}
+        return JSONResponse(problem, status_code=status, media_type="application/problem+json")
+    signed = await guard.session_of(request)
+    return page(request, "error.html", signed, status=status, message=message, hint=hint, code=status)

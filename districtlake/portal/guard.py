@@ -1,0 +1,172 @@
+"""What every request passes: its session, the CSRF token, the rate of sign-ins, the security headers.
+
+Pages get a ``Visit``: the district, who asks, and nothing else, so a route cannot forget whose data it shows.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict, deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from threading import Lock
+from typing import Annotated, cast
+
+from fastapi import Depends, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from districtlake.access import sessions
+from districtlake.access.sessions import Signed
+from districtlake.access.viewer import AccessDenied, Viewer
+from districtlake.delivery.district import District
+from districtlake.errors import DistrictLakeError
+
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+CSRF_HEADER = "X-CSRF-Token"
+CSRF_FIELD = "csrf"
+
+HEADERS = {
+    # no inline script or style anywhere: what a cell holds can never run
+    "Content-Security-Policy": (
+        "default-src 'self'; img-src 'self' data:; style-src 'self'; script-src 'self'; object-src 'none'; base-uri 'none'; "
+        "form-action 'self'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+}
+
+
+class SignInFirst(DistrictLakeError):
+    """Nobody is signed in; the edge leads to the sign-in page."""
+
+    code = "access.sign_in_first"
+
+
+class ForgedRequest(DistrictLakeError):
+    """An unsafe request without its session's token."""
+
+    code = "access.csrf"
+
+
+class TooManyRequests(DistrictLakeError):
+    """Too many attempts from one address."""
+
+    code = "access.rate"
+    retryable = True
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One request of somebody who is signed in."""
+
+    request: Request
+    district: District
+    signed: Signed
+    viewer: Viewer
+
+
+def district_of(request: Request) -> District:
+    return cast(District, request.app.state.district)
+
+
+def cookie_name(request: Request) -> str:
+    """Behind TLS the browser itself forbids that another host or path sets the cookie (the ``__Host-`` prefix)."""
+    return "__Host-districtlake" if request.app.state.secure else "districtlake"
+
+
+async def session_of(request: Request) -> Signed | None:
+    """The session of the request's cookie, looked up once."""
+    if not hasattr(request.state, "signed"):
+        token = request.cookies.get(cookie_name(request))
+        district = district_of(request)
+        request.state.signed = await run_in_threadpool(sessions.find, district.store, district.clock, token)
+    return cast("Signed | None", request.state.signed)
+
+
+async def check_csrf(request: Request) -> None:
+    """For every route: an unsafe method needs the session's token, in a header (htmx) or a form field.
+
+    Raises:
+        ForgedRequest: it does not carry it.
+    """
+    if request.method in SAFE or request.url.path.startswith("/api/"):  # the interface knows no cookies: it has keys
+        return
+    signed = await session_of(request)
+    given = request.headers.get(CSRF_HEADER)
+    if given is None and request.headers.get("content-type", "").startswith(("application/x-www-form-urlencoded", "multipart/form-data")):
+        field = (await request.form()).get(CSRF_FIELD)
+        given = field if isinstance(field, str) else None
+    if not sessions.right_csrf(signed, given):
+        raise ForgedRequest("页面已过期，请求没有执行。", hint="请刷新页面后再试一次。")
+
+
+async def signed_in(request: Request, signed: Annotated[Signed | None, Depends(session_of)]) -> Visit:
+    """Raises SignInFirst unless somebody is signed in."""
+    if signed is None or signed.viewer is None:
+        raise SignInFirst("请先登录。")
+    return Visit(request, district_of(request), signed, signed.viewer)
+
+
+Visiting = Annotated[Visit, Depends(signed_in)]
+
+
+def of_district(visit: Visiting) -> Visit:
+    """For pages of the whole district.
+
+    Raises:
+        AccessDenied: the role acts for one agency only.
+    """
+    if not visit.viewer.district_wide:
+        raise AccessDenied("这一页面由区大数据主管机构使用。", hint="您的待办在“我的工作台”。")
+    return visit
+
+
+DistrictVisit = Annotated[Visit, Depends(of_district)]
+
+
+class Rate:
+    """At most ``most`` events in ``seconds`` for each name; kept in memory, per process."""
+
+    def __init__(self, most: int, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._most, self._seconds, self._clock = most, seconds, clock
+        self._seen: dict[str, deque[float]] = defaultdict(deque)
+        self._lock = Lock()
+
+    def take(self, name: str) -> None:
+        """Raises TooManyRequests when the name has used up its share."""
+        now = self._clock()
+        with self._lock:
+            seen = self._seen[name]
+            while seen and now - seen[0] > self._seconds:
+                seen.popleft()
+            if len(seen) >= self._most:
+                raise TooManyRequests("尝试过于频繁。", hint=f"请在{int(self._seconds - (now - seen[0])) + 1}秒后再试。")
+            seen.append(now)
+            if len(self._seen) > 10_000:  # forget names that are silent
+                for quiet in [key for key, times in self._seen.items() if not times or now - times[-1] > self._seconds]:
+                    del self._seen[quiet]
+
+
+async def security_headers(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+    response = await call_next(request)
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    if request.app.state.secure:
+        response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+    if not request.url.path.startswith("/static/"):
+        response.headers.setdefault("Cache-Control", "no-store")
+    return response
+
+
+def with_cookie(request: Request, response: Response, signed: Signed) -> Response:
+    """Hand the session to the browser: not readable by scripts, not sent from other sites."""
+    response.set_cookie(cookie_name(request), signed.token, httponly=True, secure=request.app.state.secure, samesite="lax", path="/")
+    return response
+
+
+def without_cookie(request: Request, response: Response) -> Response:
+    response.delete_cookie(cookie_name(request), path="/", secure=request.app.state.secure, httponly=True, samesite="lax")
+    return response

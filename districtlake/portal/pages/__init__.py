@@ -1,0 +1,8 @@
+"""Routes, one module per group of pages. A route asks a room below for what the viewer sees, and renders it; nothing is decided here.
+
+Does not live here: SQL without a scope, rules about tickets, files. To add a group: a module with ``router``, listed below.
+"""
+
+from districtlake.portal.pages import desk, sign_in
+
+ROUTERS = (sign_in.router, desk.router)
