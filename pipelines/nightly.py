@@ -51,7 +51,8 @@ def run(inbox: Path | None, emit: Emit, launched_by: str = "command line") -> in
     started = time.monotonic()
     from districtlake.nights.expected import Course, alarms, expected_of, outcomes
     from districtlake.nights.missing import readers_of
-    from districtlake.nights.summary import figures_of, last_operation, night_summary
+    from districtlake.nights.report import write_report
+    from districtlake.nights.summary import figures_of, last_operation, night_summary, shown_path
     from pipelines.timing import Timing
 
     timing, course = Timing(), Course()
@@ -92,14 +93,25 @@ def run(inbox: Path | None, emit: Emit, launched_by: str = "command line") -> in
         step("retention", lambda: _prune(district, instance, emit))
 
         tonight = outcomes(district, expected.deliveries, course, night.after_operation)
+
+        def told() -> dict[str, Any]:
+            raised = alarms(expected, course, tonight)
+            return night_summary(
+                district, night, received=received, routed=routed, runs=runs, course=course, tonight=tonight, alarms=raised,
+                readers=readers_of({}), marts=marts, timing=timing.as_dict(), left_out=[], seconds=time.monotonic() - started,
+            )  # fmt: skip
+
         course.steps["report"] = ""
-        raised = alarms(expected, course, tonight)
-        summary = night_summary(
-            district, night, received=received, routed=routed, runs=runs, course=course, tonight=tonight, alarms=raised,
-            readers=readers_of({}), marts=marts, timing=timing.as_dict(), left_out=[], seconds=time.monotonic() - started,
-        )  # fmt: skip
+        summary = told()
+        written = step("report", lambda: write_report(district, summary))
+        if written is None:  # its absence is an alarm like any other
+            summary = told()
+        else:
+            summary["report"] = {"html": written.html, "mail": written.mail, "path": shown_path(district.settings.outbox / written.html)}
         figures = {**figures_of(summary), "last_operation": last_operation(district)}
-        record.finish(district, night.id, success=summary["success"], figures=figures, alarms=raised, report=None)
+        raised = [record.Alarm(**alarm) for alarm in summary["alarms"]]
+        report = written.html if written is not None else None
+        record.finish(district, night.id, success=summary["success"], figures=figures, alarms=raised, report=report)
     emit("summary", summary=summary)
     emit("finished", agencies=course.agencies, seconds=round(time.monotonic() - started, 3), success=summary["success"])
     return 0 if summary["success"] else 1

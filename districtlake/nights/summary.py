@@ -17,7 +17,7 @@ from districtlake.nights.attention import attention_of, headline_of
 from districtlake.nights.expected import Course, DeliveryOutcome
 from districtlake.nights.missing import missing
 from districtlake.nights.record import Alarm, Begun, latest
-from districtlake.nights.tables_now import problem_matrix, table_rows
+from districtlake.nights.tables_now import problem_matrix, table_rows, timeliness_now
 from districtlake.store.tables import Delivery, Night, Operation, Ticket
 
 CONSERVED = ("inserted", "changed", "unchanged", "duplicates", "quarantined", "held")
@@ -54,8 +54,9 @@ def night_summary(
         "conservation": {**totals, "balanced": totals["delivered"] == sum(totals[name] for name in CONSERVED)},
         "problems": problem_matrix(district),
         "tickets": _tickets(district, routed, before),
-        "packages": [{**package, "path": _shown(district.settings.outbox / package["file"])} for package in routed.get("packages", [])],
+        "packages": [{**package, "path": shown_path(district.settings.outbox / package["file"])} for package in routed.get("packages", [])],
         "tables": table_rows(district),
+        "timeliness": timeliness_now(district),
         "missing": lacking,
         "marts": dict(marts),
         "before": [alarm.as_dict() for alarm in night.before],
@@ -102,7 +103,7 @@ def _night_before(district: District, night: int) -> Night | None:
     return found
 
 
-def _shown(path: Path) -> str:
+def shown_path(path: Path) -> str:
     """A path as the person would type it here."""
     return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
 

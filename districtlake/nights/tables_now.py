@@ -1,4 +1,4 @@
-"""What now stands in the lake, counted: open problems by agency and dimension, rows of every warehouse table.
+"""What now stands in the lake, counted: open problems by agency and dimension, rows of every warehouse table, update timeliness.
 
 A table that cannot be read is told as such and stops nothing: its neighbours' counts are still right.
 """
@@ -11,8 +11,12 @@ import polars as pl
 from deltalake import DeltaTable
 
 from districtlake.catalog.models import DIMENSION_TITLES
+from districtlake.clock import local_date
 from districtlake.delivery.district import District
 from districtlake.warehouse.tables import address, scan_table
+
+MOST_PRESSING = 20
+"""A report names so many; the rest is `districtlake timeliness`."""
 
 
 def problem_matrix(district: District) -> dict[str, Any]:
@@ -69,3 +73,28 @@ def _table(district: District, layer: str, resource: str) -> pl.LazyFrame | None
 def _count(district: District, layer: str, resource: str) -> int:
     frame = _table(district, layer, resource)
     return 0 if frame is None else int(frame.select(pl.len()).collect().item())
+
+
+def timeliness_now(district: District) -> dict[str, Any]:
+    """How many resources stand in which state of update timeliness, and those that press, the most pressing first."""
+    from districtlake.supervision.timeliness import STATE_TITLES, timeliness_frame
+
+    rows = timeliness_frame(district).to_dicts()
+    order = list(STATE_TITLES)
+    counted = {state: sum(row["state"] == state for row in rows) for state in order}
+    pressing = sorted(
+        (row for row in rows if row["state"] in ("overdue", "due", "near")), key=lambda r: (order.index(r["state"]), r["due_date"])
+    )
+    return {
+        "resources": len(rows),
+        "overdue": counted["overdue"],
+        "states": [{"state": state, "title": STATE_TITLES[state], "count": count} for state, count in counted.items() if count],
+        "pressing": [
+            {
+                "resource": row["resource"], "title": row["title"], "agency_name": row["agency_name"], "state": row["state"],
+                "state_title": STATE_TITLES[row["state"]], "due": row["due_date"],
+                "received": local_date(row["last_received_at"]) if row["last_received_at"] else None,
+            }
+            for row in pressing[:MOST_PRESSING]
+        ],
+    }  # fmt: skip
