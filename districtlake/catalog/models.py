@@ -208,6 +208,8 @@ class Source(Frozen):
     sheet: str | None = None  # the sheet with the data; default: every sheet that has the header
     encoding: str | None = None  # declared only when the ladder BOM, UTF-8, GB18030 does not do
     delimiter: str | None = None
+    # JSON: where the records lie, e.g. data.rows; default: the root array, or the only array of objects among the root's members
+    records: Annotated[str, Field(pattern=r"^[^.\s]+(\.[^.\s]+)*$")] | None = None
 
     @field_validator("files", "corrections", mode="before")
     @classmethod

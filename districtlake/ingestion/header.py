@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from districtlake.catalog.models import Resource
@@ -58,11 +58,15 @@ class HeaderFinder:
         self._required = frozenset(item.name for item in resource.items if item.required or item.name in resource.key)
         self._total = len(resource.items)
 
+    def item(self, text: str) -> str | None:
+        """The item whose title, name or alias a text is."""
+        return self._items.get(normal(text))
+
     def columns(self, cells: Sequence[str | None]) -> dict[str, int]:
         """Item -> index of the first cell that is one of its headers."""
         found: dict[str, int] = {}
         for index, cell in enumerate(cells):
-            item = self._items.get(normal(cell)) if cell else None
+            item = self.item(cell) if cell else None
             if item is not None:
                 found.setdefault(item, index)
         return found
@@ -78,10 +82,11 @@ class HeaderFinder:
             if seen > self.max_rows:
                 break
             found = self.columns(cells)
-            if self._enough(found) and (best is None or len(found) > len(best.columns)):
+            if self.enough(found) and (best is None or len(found) > len(best.columns)):
                 best = Header(number, tuple(cell or "" for cell in cells), found)
         return best
 
-    def _enough(self, found: dict[str, int]) -> bool:
+    def enough(self, found: Collection[str]) -> bool:
+        """Whether these items make a header: two, half of the required ones, or all."""
         required = len(self._required.intersection(found))
         return len(found) >= 2 or (required > 0 and 2 * required >= len(self._required)) or 0 < len(found) == self._total

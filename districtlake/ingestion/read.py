@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import re
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -13,12 +15,15 @@ import polars as pl
 from districtlake.catalog.globs import matches
 from districtlake.catalog.models import Resource
 from districtlake.errors import IngestionError
+from districtlake.ingestion.collect import Collector
 from districtlake.ingestion.delimited import read_delimited, sniff
 from districtlake.ingestion.excel import read_workbook
 from districtlake.ingestion.header import HeaderFinder
+from districtlake.ingestion.json_records import looks_like_json, read_json
 from districtlake.ingestion.limits import Limits
 from districtlake.ingestion.names import is_junk
 from districtlake.ingestion.packed import extract_gzip, extract_zip, members
+from districtlake.ingestion.parquet import read_parquet
 from districtlake.ingestion.report import ReadReport, RowNotes, SheetReport, drift
 from districtlake.ingestion.rows import Assembled, Table, assemble, raw_schema
 from districtlake.ingestion.text import TextFile, open_text, temporary_file
@@ -34,9 +39,10 @@ _FOREIGN = (
     (b"7z\xbc\xaf", "a 7-Zip archive"),
     (b"\x89PNG", "an image"),
     (b"\xff\xd8\xff", "an image"),
-    (b"PAR1", "a Parquet file"),
     (b"SQLite format 3", "a database"),
 )
+_QUOTED = re.compile(r'"([^"\\]{1,100})"\s*:')
+_MAX_NAMED = 20
 _MARKUP = (b"<!doctype", b"<html", b"<table", b"<head", b"<?xml", b"<meta", b"<style")
 
 
@@ -84,7 +90,12 @@ def read_file(path: Path, original_name: str, resource: Resource, limits: Limits
     if head.startswith(_OLE):
         check_xls(path, original_name, limits)
         return _read_workbook(path, original_name, resource, limits, "xls", False)
+    if head.startswith((b"PAR1", b"PARE")):
+        table = read_parquet(path, original_name, HeaderFinder(resource, limits.header_rows), limits)
+        return _deliver([table], [], ReadReport(format="parquet"), resource, original_name)
     _refuse_foreign(head, original_name)
+    if looks_like_json(_first_characters(head), original_name):
+        return _read_json(path, original_name, resource, limits)
     return _read_text(path, original_name, resource, limits)
 
 
@@ -101,6 +112,46 @@ def _read_text(path: Path, name: str, resource: Resource, limits: Limits) -> Raw
         table, delimiter = read_delimited(text, name, source.delimiter, finder, limits)
         report = ReadReport(format="csv", encoding=text.encoding, delimiter=delimiter)
         return _deliver([table], [], report, resource, name)
+
+
+def _first_characters(head: bytes) -> str:
+    """The head of a file as far as JSON is recognised by it: ASCII, in UTF-8 or GB18030, or in UTF-16 or UTF-32 with its mark."""
+    for mark, encoding in ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")):
+        if head.startswith(mark):
+            return head.decode(encoding, errors="ignore")
+    return head.decode("utf-8", errors="ignore")
+
+
+def _read_json(path: Path, name: str, resource: Resource, limits: Limits) -> RawDelivery:
+    finder = HeaderFinder(resource, limits.header_rows)
+    collector = Collector(resource, finder, name, limits)
+
+    def recognised(text: TextFile) -> bool:
+        return bool(finder.columns(_QUOTED.findall(text.head())))
+
+    with ExitStack() as stack:
+        # a document may be one line, as long as it is; read_json bounds each record instead
+        text = open_text(path, name, resource.source.encoding, replace(limits, max_line_bytes=limits.max_bytes), stack, recognised)
+        found = read_json(text, name, resource.source.records, collector, limits)
+        records = collector.finish()
+    titles = {item.name: item.title for item in resource.items}
+    warnings = [] if records.frame.height else ["The file holds no records."]
+    if found.beside:
+        listed = ", ".join(found.beside[:_MAX_NAMED]) + (", …" if len(found.beside) > _MAX_NAMED else "")
+        warnings.append(f"What lies beside the records is not read: {listed}.")
+    report = ReadReport(
+        format=found.format,
+        encoding=text.encoding,
+        records=found.records,
+        rows=records.frame.height,
+        columns=records.columns,
+        # without records nothing can be said of their names
+        missing={item: title for item, title in titles.items() if records.frame.height and item not in records.columns.values()},
+        unexpected=records.unexpected,
+        irregular=RowNotes.of(records.irregular),
+        warnings=tuple(warnings),
+    )
+    return RawDelivery(records.frame, report)
 
 
 def _read_workbook(path: Path, name: str, resource: Resource, limits: Limits, kind: str, epoch_1904: bool) -> RawDelivery:
@@ -130,7 +181,7 @@ def _deliver(tables: list[Table], sheets: list[SheetReport], report: ReadReport,
         frame,
         replace(
             report,
-            header_row=tables[0].header.row,
+            header_row=tables[0].header.row or None,
             sheets=tuple(replace(sheet, rows=rows[sheet.name]) if sheet.read else sheet for sheet in sheets),
             rows=frame.height,
             columns=columns,
@@ -188,16 +239,13 @@ def _refuse_foreign(head: bytes, name: str) -> None:
     for magic, what in _FOREIGN:
         if head.startswith(magic):
             raise _unreadable(name, what)
-    start = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-    if start.startswith(_MARKUP):
+    if head.removeprefix(b"\xef\xbb\xbf").lstrip().lower().startswith(_MARKUP):
         raise _unreadable(name, "a web page or XML, whatever its name says")
-    if start.startswith((b"{", b"[{")):
-        raise _unreadable(name, "JSON")
 
 
 def _unreadable(name: str, what: str) -> IngestionError:
     return IngestionError(
-        f"{name} is {what}, not delimited text or a workbook.",
+        f"{name} is {what}, not delimited text, a workbook, JSON or Parquet.",
         hint="Open it in Excel or WPS and save it as .xlsx, or export CSV.",
         code="ingestion.format",
     )

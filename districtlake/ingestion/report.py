@@ -20,7 +20,9 @@ class RowNote:
 
     Reasons of skipped rows: ``title`` ``blank`` ``banner`` ``footer``. Reasons of irregular rows, which are delivered all the
     same: ``too_few_fields`` (padded with null), ``too_many_fields`` (surplus kept in ``_extra``), ``unclosed_quote`` (its quote
-    taken as a character), ``text_after_quote``.
+    taken as a character), ``text_after_quote``; of records: ``duplicate_key`` (a member named twice: the first is taken, the other
+    kept in ``_extra``), ``not_json`` and ``not_an_object`` (delivered as a row without items, its text in ``_extra``), ``not_a_number``
+    (NaN or Infinity, kept as that word), ``bad_escape`` (half a surrogate pair or a NUL, shown as its escape).
     """
 
     sheet: str | None
@@ -75,10 +77,11 @@ class ReadReport:
     """What reading one file found.
 
     Attributes:
-        format: "csv" (any delimited text), "xlsx", "xls" or "ods".
-        encoding: as Python names it; "" for workbooks.
-        delimiter: "" for workbooks.
-        header_row: of the text file, or of the first sheet that was read.
+        format: "csv" (any delimited text), "xlsx", "xls", "ods", "json", "ndjson", "geojson" or "parquet".
+        encoding: as Python names it; "" for workbooks and Parquet.
+        delimiter: "" for all but delimited text.
+        header_row: of the text file, or of the first sheet that was read; None where records name their values themselves.
+        records: place of the records in a JSON document, for example "features"; "" at the root and in other formats.
         member: the file inside a zip or gzip delivery; "" when it came unpacked.
         rows: data rows delivered, skipped ones not counted.
         columns: header as written -> item.
@@ -90,6 +93,7 @@ class ReadReport:
     encoding: str = ""
     delimiter: str = ""
     header_row: int | None = None
+    records: str = ""
     member: str = ""
     sheets: tuple[SheetReport, ...] = ()
     rows: int = 0
@@ -107,6 +111,7 @@ class ReadReport:
             "encoding": self.encoding,
             "delimiter": self.delimiter,
             "header_row": self.header_row,
+            "records": self.records,
             "member": self.member,
             "sheets": [sheet.as_dict() for sheet in self.sheets],
             "rows": self.rows,
@@ -123,7 +128,7 @@ def drift(previous: dict[str, Any] | None, current: dict[str, Any]) -> dict[str,
     """What changed in the form of a delivery since the one before; ``{}`` when nothing did or there is none before.
 
     Both arguments are ``ReadReport.as_dict()``. Keys of the answer, each present only if it says something: ``format``,
-    ``encoding``, ``delimiter``, ``header_row`` ({"before", "after"}), ``columns_gone`` and ``columns_come`` (items),
+    ``encoding``, ``delimiter``, ``header_row``, ``records`` ({"before", "after"}), ``columns_gone`` and ``columns_come`` (items),
     ``headers_renamed`` (item -> {"before", "after"}), ``order_changed`` (True), ``unexpected_gone``, ``unexpected_come``,
     ``sheets_gone``, ``sheets_come``. The number of rows is not drift: the drop guard judges it.
     """
@@ -133,6 +138,8 @@ def drift(previous: dict[str, Any] | None, current: dict[str, Any]) -> dict[str,
     for key in ("format", "encoding", "delimiter", "header_row"):
         if previous.get(key) != current.get(key):
             found[key] = {"before": previous.get(key), "after": current.get(key)}
+    if (previous.get("records") or "") != (current.get("records") or ""):  # receipts of old do not have it
+        found["records"] = {"before": previous.get("records") or "", "after": current.get("records") or ""}
     before = {item: header for header, item in (previous.get("columns") or {}).items()}
     after = {item: header for header, item in (current.get("columns") or {}).items()}
     _put(found, "columns_gone", [item for item in before if item not in after])

@@ -34,6 +34,7 @@ class Table:
         surplus: position in ``cells`` -> cells beyond its last column (text with too many delimiters).
         notes: what was already noted while reading (titles above the header, blank lines).
         irregular: position in ``cells`` -> reason.
+        every_row: the format itself says what is a row (Parquet): none is taken for a banner or a footer.
     """
 
     header: Header
@@ -44,6 +45,7 @@ class Table:
     surplus: dict[int, list[str]] = field(default_factory=dict)
     notes: tuple[RowNote, ...] = ()
     irregular: dict[int, str] = field(default_factory=dict)
+    every_row: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ def _skipped(table: Table, resource: Resource) -> dict[int, str]:
     """Position -> reason, for the rows that are no data."""
     cells = table.cells
     catalogued = [f"c{index}" for index in sorted(set(table.header.columns.values()))]
-    if not cells.height:
+    if not cells.height or table.every_row:
         return {}
     # Nearly every row is decided by its two fullest columns; only the rest pays for a look at every cell.
     fullest = sorted(catalogued, key=lambda name: cells[name].null_count())[:2]

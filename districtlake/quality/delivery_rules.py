@@ -24,25 +24,29 @@ WAIVABLE = frozenset({ORDER.id, SHRINK.id})
 """What an operator may overrule by releasing a held delivery; without readable file or required columns there is nothing to release."""
 
 
-_UNREADABLE = {
+UNREADABLE = {
     "ingestion.empty": "文件是空的，请重新导出后报送。",
     "ingestion.encoding": "文件编码既不是UTF-8也不是GB18030，请按其中一种编码重新导出。",
     "ingestion.nul": "文件含有空字节，不是文本文件，请重新导出。",
-    "ingestion.header": "找不到目录规定的表头，请核对是否报送了正确的文件和工作表。",
+    "ingestion.header": "找不到目录规定的表头（数据项名称），请核对是否报送了正确的文件和工作表。",
     "ingestion.sheet": "找不到目录规定的工作表，请核对文件。",
     "ingestion.format": "文件格式不受支持，请另存为xlsx或CSV后报送。",
+    "ingestion.json": "文件不是合法的JSON，请由业务系统重新导出，不要手工编辑。",
+    "ingestion.records": "JSON中找不到目录规定位置的记录，请按约定的结构报送。",
+    "ingestion.too_deep": "JSON嵌套过深，请按一条记录一个对象的平面结构报送。",
     "ingestion.encrypted": "文件已加密，请取消密码后报送。",
     "ingestion.damaged": "文件已损坏或不完整，请重新导出后报送。",
     "ingestion.packed": "压缩包无法读取，请直接报送其中的文件。",
-    "ingestion.line_too_long": "文件中有一行过长，请核对换行后重新导出。",
+    "ingestion.line_too_long": "文件中有一行（或一条记录）过长，请核对换行后重新导出。",
     "ingestion.too_large": "文件过大，请分批报送。",
     "ingestion.too_many_columns": "列数过多，请核对分隔符后重新导出。",
 }
+"""By the reader's error code, what the agency is told; docs/formats.md lists the same."""
 
 
 def unreadable(error: DistrictLakeError) -> str:
     """Why a file cannot be read, as its agency is told: a sentence and remedy in Chinese, then the engineers' detail."""
-    return f"{_UNREADABLE.get(error.code, '文件无法读取，请重新导出后报送。')}（{error}）"
+    return f"{UNREADABLE.get(error.code, '文件无法读取，请重新导出后报送。')}（{error}）"
 
 
 def passed(rule: Rule) -> RuleResult:

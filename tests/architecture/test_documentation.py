@@ -83,6 +83,22 @@ def test_every_command_says_what_it_does(path: str) -> None:
         assert "例：" in help_text, f"{path} --help shows no example"
 
 
+# -- formats --------------------------------------------------------------------------------------------------------
+
+RECEIVING = {"ingestion.archive", "ingestion.disk_full", "ingestion.no_file", "ingestion.not_a_file", "ingestion.unreadable"}
+"""Said before a file is read, to the operator."""
+
+
+@pytest.mark.parametrize("document", ["formats.md", "zh/报送格式.md"])
+def test_every_refusal_is_listed_with_what_the_agency_is_told(document: str) -> None:
+    from districtlake.quality.delivery_rules import UNREADABLE
+
+    listed = dict(re.findall(r"^\| `(ingestion\.[a-z_]+)` \| (.+) \|$", _text(DOCS / document), flags=re.M))
+    assert listed == UNREADABLE
+    sources = "".join(_text(path) for path in (PROJECT_ROOT / "districtlake" / "ingestion").glob("*.py"))
+    assert set(re.findall(r'code="(ingestion\.[a-z_]+)"', sources)) - RECEIVING == set(UNREADABLE)
+
+
 # -- the catalogue --------------------------------------------------------------------------------------------------
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import json
 from pathlib import Path
 
 import polars as pl
@@ -108,10 +109,27 @@ def test_division_codes_stay_text(shared_data: Path) -> None:
     assert delivery.frame.height == 280
 
 
-def test_geojson_is_refused_with_a_remedy(shared_data: Path) -> None:
-    with pytest.raises(IngestionError) as caught:
-        read(shared_data / "deliveries" / "ecology_bureau" / "airnow.json", resource(UNIVERSITIES))
-    assert caught.value.code == "ingestion.format"
+def test_air_stations(shared_data: Path) -> None:
+    items = (
+        ("code", "stationcode"),
+        ("name", "positionname"),
+        ("aqi", "aqi"),
+        ("pm10", "pm10"),
+        ("longitude", "经度"),
+        ("latitude", "纬度"),
+    )
+    path = shared_data / "deliveries" / "ecology_bureau" / "airnow.json"
+    delivery = read(path, resource(items, ("code",)))
+    frame, report = delivery.frame, delivery.report
+    assert (frame.height, report.format, report.records, report.encoding) == (1495, "geojson", "features", "utf-8")
+    assert (frame["_row"][0], frame["_row"][-1]) == (1, 1495)
+    assert frame["code"].n_unique() == 1495
+    assert frame.row(0)[3:9] == ("1001A", "万寿西宫", "54", "-;", "116.366", "39.8673")
+    assert (frame["pm10"] == "-;").sum() == 273
+    assert report.irregular.total == 0
+    features = json.loads(path.read_text(encoding="utf-8"))["features"]
+    written = [tuple(map(str, feature["geometry"]["coordinates"])) for feature in features]
+    assert frame.select("longitude", "latitude").rows() == written
 
 
 def test_protected_workbooks(shared_data: Path) -> None:

@@ -274,7 +274,6 @@ def test_a_single_column(read: Any) -> None:
         (HEADER.encode("utf-16-le"), "ingestion.nul"),
         (b"<html><table><tr><td>", "ingestion.format"),
         (b"\xef\xbb\xbf<?xml version='1.0'?><Workbook>", "ingestion.format"),
-        (b'{"type": "FeatureCollection"}', "ingestion.format"),
         (b"%PDF-1.4", "ingestion.format"),
         (b"Rar!\x1a\x07", "ingestion.format"),
     ],

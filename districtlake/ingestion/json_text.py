@@ -1,0 +1,217 @@
+"""JSON values one at a time from a text of any length, each scalar as it was written.
+
+The standard library's scanner reads each value; around it this module walks the document, so that a file of gigabytes needs no
+more memory than its longest record. Numbers keep their digits (1.50, 007E5, thirty digits), objects keep the order of their
+members and members named twice, and what JSON does not know but programs write (NaN, Infinity) stays the word it was.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import IO, Any
+
+from districtlake.errors import IngestionError
+from districtlake.ingestion.limits import Limits
+
+CHUNK = 1 << 18
+_BLANK = re.compile(r"[ \t\n\r\ufeff\x1e]*")  # a record separator (RFC 7464) or a stray byte order mark says nothing
+_NEAR_THE_END = 32  # a value cut by the end of the buffer is reported this close to it
+
+
+class Literal(str):
+    """A number, or the word NaN or Infinity: written without quotation marks."""
+
+    __slots__ = ()
+
+
+class Members(list[tuple[str, Any]]):
+    """An object: its members in order, those named twice included."""
+
+    __slots__ = ()
+
+    def first(self, name: str) -> Any:
+        """The first member of that name; None when there is none."""
+        return next((value for key, value in self if key == name), None)
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=Members, parse_float=Literal, parse_int=Literal, parse_constant=Literal,
+    strict=False,  # a line break or tab inside a text is read as what it is
+)  # fmt: skip
+CONSTANTS = frozenset(("NaN", "Infinity", "-Infinity"))
+
+
+def text_of(value: Any, depth: int) -> str | None:
+    """A value as the text of a cell: null is none, a text itself, a number its digits, anything nested JSON.
+
+    Raises ``RecursionError`` when it is nested more than ``depth`` deep.
+    """
+    if value is None or isinstance(value, str):
+        return value
+    return _written(value, depth)
+
+
+def _written(value: Any, depth: int) -> str:
+    if depth < 0:
+        raise RecursionError
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Literal):
+        return str(value)
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, Members):
+        return "{" + ",".join(f"{json.dumps(key, ensure_ascii=False)}:{_written(inner, depth - 1)}" for key, inner in value) + "}"
+    return "[" + ",".join(_written(inner, depth - 1) for inner in value) + "]"
+
+
+class Cursor:
+    """A place in a JSON text that is read chunk by chunk."""
+
+    def __init__(self, file: IO[str], name: str, limits: Limits):
+        self.name, self.limits = name, limits
+        self._file = file
+        self._buffer = ""
+        self._at = 0
+        self._lines, self._before = 1, 0
+        self._ended = False
+
+    @property
+    def line(self) -> int:
+        """The line of the place, 1-based."""
+        return self._lines + self._buffer.count("\n", 0, self._at)
+
+    @property
+    def offset(self) -> int:
+        """How many characters lie before the place."""
+        return self._before + self._at
+
+    def peek(self) -> str:
+        """The next character that is no blank; "" at the end."""
+        while True:
+            found = _BLANK.match(self._buffer, self._at)
+            assert found is not None
+            self._at = found.end()
+            if self._at < len(self._buffer):
+                return self._buffer[self._at]
+            if not self._more(CHUNK):
+                return ""
+
+    def take(self, wanted: str) -> bool:
+        """Steps over the next character if it is ``wanted``."""
+        if self.peek() != wanted:
+            return False
+        self._at += 1
+        return True
+
+    def need(self, wanted: str) -> None:
+        if not self.take(wanted):
+            raise self.broken(f"'{wanted}' is missing")
+
+    def value(self) -> Any:
+        """The next value, whole."""
+        if not self.peek():
+            raise self.broken("a value is missing")
+        while True:
+            try:
+                value, end = _DECODER.raw_decode(self._buffer, self._at)
+            except json.JSONDecodeError as error:
+                cut = error.pos >= len(self._buffer) - _NEAR_THE_END or error.msg.startswith("Unterminated")
+                if not cut or not self._grow():
+                    self._at = min(error.pos, len(self._buffer))
+                    raise self.broken(error.msg[:1].lower() + error.msg[1:]) from error
+            except RecursionError as error:
+                raise too_deep(self.name, f"line {self.line:,}", self.limits) from error
+            else:
+                # a number at the buffer's end may go on
+                if end < len(self._buffer) or not self._grow():
+                    if end - self._at > self.limits.max_line_bytes:
+                        raise self.too_long()
+                    self._at = end
+                    return value
+
+    def members(self) -> Iterator[str]:
+        """The names of the members of the object that begins here; the caller reads each value before the next."""
+        self.need("{")
+        if self.take("}"):
+            return
+        while True:
+            if self.peek() != '"':
+                raise self.broken("a member's name in quotation marks is missing")
+            name = self.value()
+            self.need(":")
+            yield name
+            if self.take(","):
+                continue
+            self.need("}")
+            return
+
+    def elements(self) -> Iterator[None]:
+        """Stands before each element of the array that begins here; the caller reads it before the next."""
+        self.need("[")
+        if self.take("]"):
+            return
+        while True:
+            yield None
+            if self.take(","):
+                continue
+            self.need("]")
+            return
+
+    def broken(self, what: str) -> IngestionError:
+        """The error that the text is no JSON here; near an end that is no end of a document, that it was cut off."""
+        at_the_end = not self.peek()
+        if at_the_end or (self._ended and not self._buffer.rstrip().endswith(("}", "]"))):
+            return IngestionError(
+                f"{self.name} ends in the middle of its JSON (line {self.line:,}): it was cut off.",
+                hint="Export it again and deliver it whole.",
+                code="ingestion.damaged",
+            )
+        return IngestionError(
+            f"{self.name} is no valid JSON: in line {self.line:,}, {what}.",
+            hint="Let a program write the file rather than a person: every text in quotation marks, commas between, none at the end.",
+            code="ingestion.json",
+        )
+
+    def _more(self, size: int) -> bool:
+        if self._ended:
+            return False
+        chunk = self._file.read(size)
+        if not chunk:
+            self._ended = True
+            return False
+        self._lines += self._buffer.count("\n", 0, self._at)
+        self._before += self._at
+        self._buffer, self._at = self._buffer[self._at :] + chunk, 0
+        return True
+
+    def _grow(self) -> bool:
+        """More of a value that is not whole yet: twice as much each time, so that all reading stays linear."""
+        waiting = len(self._buffer) - self._at
+        if waiting > self.limits.max_line_bytes:
+            raise self.too_long()
+        return self._more(max(CHUNK, waiting))
+
+    def too_long(self) -> IngestionError:
+        return IngestionError(
+            f"{self.name} has a JSON value longer than {self.limits.max_line_bytes:,} characters (line {self.line:,}).",
+            hint="Each record belongs into an object of its own; if the records lie deeper, name their place under source.records.",
+            code="ingestion.line_too_long",
+        )
+
+
+def parsed_line(line: str) -> Any:
+    """The value a line of NDJSON is. Raises ``ValueError`` when it is none, ``RecursionError`` when it is too deep."""
+    return _DECODER.decode(line.strip("\ufeff\x1e \t\r\n"))
+
+
+def too_deep(name: str, where: str, limits: Limits) -> IngestionError:
+    return IngestionError(
+        f"{name}: {where} is nested more than {limits.max_depth} deep.",
+        hint="Deliver the data as a flat list of objects.",
+        code="ingestion.too_deep",
+    )

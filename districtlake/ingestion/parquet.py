@@ -1,0 +1,161 @@
+"""Parquet, every value as the text a person would write for it; types are the cleansing's business, as in every other format.
+
+Arrow reads the pages; the footer is judged before them, for what it says they unpack to. Strings are read as dictionaries, so that
+one long text repeated a million times is counted before it is unrolled.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from districtlake.errors import IngestionError
+from districtlake.ingestion.delimited import refuse_columns
+from districtlake.ingestion.header import Header, HeaderFinder
+from districtlake.ingestion.limits import Limits
+from districtlake.ingestion.rows import Table
+
+_BATCH = 1 << 16
+_WHOLE = 2.0**53  # up to here a float is the whole number it looks like
+
+
+def read_parquet(path: Path, name: str, finder: HeaderFinder, limits: Limits) -> Table:
+    """The table of a Parquet file; rows are numbered from 1.
+
+    Raises:
+        IngestionError: ``ingestion.header`` (hardly a column is an item of the resource), ``ingestion.too_many_columns``,
+            ``ingestion.too_large``, ``ingestion.encrypted``, ``ingestion.damaged``.
+    """
+    try:
+        with pq.ParquetFile(path) as file:
+            _check(file.metadata, path.stat().st_size, name, limits)
+            names = [str(field.name) for field in file.schema_arrow]
+            header = Header(0, tuple(names), finder.columns(names))
+            if not finder.enough(header.columns):
+                raise IngestionError(
+                    f"{name}: hardly any of its {len(names)} columns is an item of this resource.",
+                    hint="Name the columns as the catalogue does; if they are spelled otherwise, add them as aliases.",
+                    code="ingestion.header",
+                )
+            strings = [field.name for field in file.schema_arrow if pa.types.is_string(field.type) or pa.types.is_binary(field.type)]
+        with pq.ParquetFile(path, read_dictionary=strings) as file:
+            cells = _cells(file, len(names), name, limits)
+    except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
+        if "encrypt" in str(error).lower() or "decrypt" in str(error).lower():
+            raise IngestionError(
+                f"{name} is encrypted.", hint="Deliver it without encryption, over the agreed channel.", code="ingestion.encrypted"
+            ) from error
+        raise _damaged(name) from error
+    cells, odd = _presentable(cells)
+    return Table(header, cells, pl.int_range(1, cells.height + 1, dtype=pl.Int64, eager=True), irregular=odd, every_row=True)
+
+
+def _check(footer: Any, size: int, name: str, limits: Limits) -> None:
+    """Refuse by what the footer says; what it lies about is found while reading."""
+    refuse_columns(footer.num_columns, name, limits)
+    unpacked = sum(max(footer.row_group(at).total_byte_size, 0) for at in range(footer.num_row_groups))
+    cells = footer.num_rows * footer.num_columns
+    if unpacked > limits.max_bytes or cells > max(limits.max_cells, limits.max_ratio * size):
+        raise _too_large(name, f"{footer.num_rows:,} rows and {unpacked:,} bytes", limits)
+
+
+def _cells(file: Any, width: int, name: str, limits: Limits) -> pl.DataFrame:
+    schema = {f"c{at}": pl.String() for at in range(width)}
+    parts = [pl.DataFrame(schema=schema)]
+    size = 0
+    for batch in file.iter_batches(batch_size=_BATCH, use_threads=False):
+        batch.validate(full=True)
+        columns = []
+        for at, column in enumerate(batch.columns):
+            size += _unrolled(column)
+            if size > limits.max_bytes:
+                raise _too_large(name, f"over {size:,} bytes", limits)
+            columns.append(text_of(column).alias(f"c{at}"))
+        frame = pl.DataFrame(columns, schema=schema) if columns else pl.DataFrame(schema=schema)
+        parts.append(frame.select(pl.when(pl.all() != "").then(pl.all())))
+    return pl.concat(parts)
+
+
+def _unrolled(column: Any) -> int:
+    """The bytes of a column as plain values."""
+    if not pa.types.is_dictionary(column.type):
+        return int(column.nbytes)
+    lengths = pc.binary_length(column.dictionary)
+    return int(pc.sum(pc.take(lengths, column.indices).cast(pa.int64())).as_py() or 0) + 16 * len(column)
+
+
+def text_of(column: Any) -> pl.Series:
+    """An Arrow array as text: whole numbers without a point, days and times in ISO form, what is nested as JSON."""
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        return text_of(column.dictionary_decode())
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return _series(column)
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind):
+        try:
+            return _series(column.cast(pa.binary()).cast(pa.string()))  # old writers do not mark text as text
+        except pa.ArrowInvalid:
+            return pl.Series([None if value is None else value.hex() for value in column.to_pylist()], dtype=pl.String)
+    if pa.types.is_floating(kind):
+        return _floats(column)
+    if pa.types.is_timestamp(kind):
+        moments = pl.Series(pl.from_arrow(column))
+        return moments.dt.to_string("%Y-%m-%dT%H:%M:%S%.f" + ("%:z" if kind.tz else ""))
+    if pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind) or pa.types.is_date(kind):
+        return _series(column.cast(pa.string()))
+    return pl.Series([_written(value) for value in column.to_pylist()], dtype=pl.String)
+
+
+def _series(column: Any) -> pl.Series:
+    return pl.Series(pl.from_arrow(column), dtype=pl.String)
+
+
+def _floats(column: Any) -> pl.Series:
+    """A whole number loses its ".0": a table with an empty cell makes floats of all its integers. Beyond 2^53 digits may be lost, and
+    the text says so by its exponent."""
+    text = pl.Series(pl.from_arrow(column.cast(pa.string())))
+    value = pl.Series(pl.from_arrow(column.cast(pa.float64())))
+    words = text.replace({"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"})
+    whole = value.is_finite() & (value.abs() <= _WHOLE) & (value == value.round())
+    digits = value.cast(pl.Int64, strict=False).cast(pl.String)
+    return pl.select(pl.when(whole).then(digits).otherwise(words)).to_series()
+
+
+def _written(value: Any) -> str | None:
+    if value is None:
+        return None
+    if isinstance(value, (list, dict, tuple)):
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    return str(value)
+
+
+def _presentable(cells: pl.DataFrame) -> tuple[pl.DataFrame, dict[int, str]]:
+    r"""A NUL, which no text can hold, shows its escape \u0000."""
+    if not cells.width or not cells.height:
+        return cells, {}
+    odd = cells.select(pl.any_horizontal(pl.all().str.contains("\0", literal=True))).to_series().fill_null(False).arg_true().to_list()
+    if odd:
+        cells = cells.with_columns(pl.all().str.replace_all("\0", "\\u0000", literal=True))
+    return cells, dict.fromkeys(odd, "bad_escape")
+
+
+def _too_large(name: str, what: str, limits: Limits) -> IngestionError:
+    return IngestionError(
+        f"{name} unpacks to {what}, beyond the limits of {limits.max_bytes:,} bytes and {limits.max_cells:,} cells.",
+        hint="Deliver it in parts, or raise DISTRICTLAKE_MAX_FILE_MB.",
+        code="ingestion.too_large",
+    )
+
+
+def _damaged(name: str) -> IngestionError:
+    return IngestionError(
+        f"{name} is a Parquet file that cannot be read: it is damaged, incomplete, or packed in a way this reader does not know.",
+        hint="Write it again (compression snappy, zstd or gzip) and deliver it whole.",
+        code="ingestion.damaged",
+    )
