@@ -2,11 +2,13 @@
 
 import dagster as dg
 
+from assets.nights import night_outcomes, night_spec
 from assets.resources import resource_assets
 from pipelines import resources
 from pipelines.jobs import OPERATOR_JOBS, agency_jobs
-from pipelines.schedules import nightly_schedule, retention_schedule
-from pipelines.sensors import arrival_sensor, quality_sensor
+from pipelines.nightly_job import nightly_job, nightly_schedule
+from pipelines.schedules import retention_schedule
+from pipelines.sensors import arrival_sensor, quality_sensor, watchdog_sensor
 
 
 @dg.definitions
@@ -16,10 +18,14 @@ def definitions() -> dg.Definitions:
     catalog = district.catalog
     jobs = agency_jobs(catalog)
     return dg.Definitions(
-        assets=[resource_assets(resource, catalog, district.policy) for resource in catalog.resources.values()],
-        jobs=[*jobs, *OPERATOR_JOBS],
-        schedules=[nightly_schedule(), retention_schedule],
-        sensors=[arrival_sensor(jobs), quality_sensor()],
+        assets=[
+            *(resource_assets(resource, catalog, district.policy) for resource in catalog.resources.values()),
+            night_spec(district.settings),
+        ],
+        asset_checks=[night_outcomes],
+        jobs=[*jobs, nightly_job, *OPERATOR_JOBS],
+        schedules=[nightly_schedule(district.settings), retention_schedule],
+        sensors=[arrival_sensor(jobs), quality_sensor(), watchdog_sensor()],
         resources={"district": district, "engine": resources.engine()},
         executor=dg.in_process_executor,
     )

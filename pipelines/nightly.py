@@ -53,12 +53,14 @@ def run(inbox: Path | None, emit: Emit, launched_by: str = "command line") -> in
     from districtlake.nights.missing import readers_of
     from districtlake.nights.report import write_report
     from districtlake.nights.summary import figures_of, last_operation, night_summary, shown_path
+    from districtlake.nights.watch import watch
     from pipelines.timing import Timing
 
     timing, course = Timing(), Course()
     with timing.part("start"):
         import dagster as dg
 
+        from assets.nights import report_night
         from pipelines import resources
         from pipelines.home import dagster_home
 
@@ -112,6 +114,11 @@ def run(inbox: Path | None, emit: Emit, launched_by: str = "command line") -> in
         raised = [record.Alarm(**alarm) for alarm in summary["alarms"]]
         report = written.html if written is not None else None
         record.finish(district, night.id, success=summary["success"], figures=figures, alarms=raised, report=report)
+        watch(district)
+        try:
+            report_night(instance, summary, district.settings.outbox / report if report else None)
+        except Exception as error:  # the record and the report stand; the UI alone lacks the night
+            emit("step_failed", step="dagster", message=_sentence(error))
     emit("summary", summary=summary)
     emit("finished", agencies=course.agencies, seconds=round(time.monotonic() - started, 3), success=summary["success"])
     return 0 if summary["success"] else 1

@@ -1,4 +1,4 @@
-"""Sensors: arrivals start runs, problems become tickets. Both ask from tables of record; a cursor only saves time."""
+"""Sensors: arrivals start runs, problems become tickets, a night that did not run becomes a notice. Both ask from tables of record; a cursor only saves time."""
 
 import hashlib
 import json
@@ -9,6 +9,7 @@ import dagster as dg
 from districtlake.delivery import ledger
 from districtlake.delivery.district import District
 from districtlake.delivery.receive import receive
+from districtlake.nights.watch import watch
 from pipelines.jobs import OPERATOR_JOBS, AssetJob, agency_job_name, asset_keys, run_config
 from pipelines.retention import FINISHED
 from pipelines.routing import route
@@ -24,15 +25,15 @@ def run_requests(district: District, instance: dg.DagsterInstance) -> Iterator[d
     The run key is the set of deliveries and the attempt, counted from the finished runs over that set: the same work is asked for
     once however often the sensor looks, and a run that failed or was killed does not block it for ever.
     """
-    for request in agency_requests(district):
+    for request in _agency_requests(district):
         digest = request.tags[DELIVERIES_TAG]
         attempts = instance.get_runs_count(dg.RunsFilter(tags={DELIVERIES_TAG: digest}, statuses=FINISHED))
         if attempts < MOST_ATTEMPTS:
             yield request._replace(run_key=f"{digest}-{attempts}")
 
 
-def agency_requests(district: District, *, by_job: bool = True) -> Iterator[dg.RunRequest]:
-    """The runs that pending deliveries ask for. ``by_job`` names the agency's job (a sensor has several, a schedule one of its own)."""
+def _agency_requests(district: District) -> Iterator[dg.RunRequest]:
+    """The runs that pending deliveries ask for."""
     by_agency: dict[str, list[ledger.Waiting]] = {}
     for found in ledger.waiting(district.store):
         if found.resource in district.catalog.resources:
@@ -44,7 +45,7 @@ def agency_requests(district: District, *, by_job: bool = True) -> Iterator[dg.R
         digest = hashlib.blake2b(json.dumps(sorted(found.delivery for found in wave)).encode(), digest_size=10).hexdigest()
         resources = sorted({found.resource for found in wave})
         yield dg.RunRequest(
-            job_name=agency_job_name(agency) if by_job else None,
+            job_name=agency_job_name(agency),
             asset_selection=asset_keys(resources),
             run_config=run_config(resources, through),
             tags={"agency": agency, DELIVERIES_TAG: digest},
@@ -80,3 +81,17 @@ def quality_sensor() -> dg.SensorDefinition:
         return dg.SensorResult(skip_reason=reason, cursor=json.dumps(routed.seen, sort_keys=True))
 
     return quality
+
+
+def watchdog_sensor() -> dg.SensorDefinition:
+    @dg.sensor(
+        name="nightly_watchdog", jobs=list(OPERATOR_JOBS), minimum_interval_seconds=600, default_status=dg.DefaultSensorStatus.RUNNING,
+        description="夜间作业没有运行、没有结束或缺少结果：写入提示",
+    )  # fmt: skip
+    def nightly_watchdog(context: dg.SensorEvaluationContext, district: dg.ResourceParam[District]) -> dg.SkipReason:
+        alarms = watch(district)
+        for alarm in alarms:
+            context.log.error(f"{alarm.message} {alarm.hint}")
+        return dg.SkipReason("；".join(alarm.message for alarm in alarms) or "每一夜都已运行，应有的都有结果。")
+
+    return nightly_watchdog

@@ -14,7 +14,7 @@ from districtlake.errors import DistrictLakeError
 
 
 def doctor(as_json: Json = False) -> None:
-    """体检：目录、政策、节假日历、磁盘、归档、数据库、未完成的操作、提示。有问题时退出码为 1。
+    """体检：目录、政策、节假日历、磁盘、归档、数据库、未完成的操作、夜间作业、提示。有问题时退出码为 1。
 
     例：districtlake doctor
     """
@@ -95,6 +95,23 @@ def _store() -> tuple[bool, str, str]:
     )
 
 
+def _nights() -> tuple[bool, str, str]:
+    from districtlake.clock import SHANGHAI
+    from districtlake.delivery.district import open_district
+    from districtlake.nights.record import alarms_of_last_night, latest
+
+    district = open_district()
+    nights = latest(district, 1)
+    if not nights:
+        return True, "还没有运行过夜间作业", ""
+    titles = {"running": "正在运行", "done": "完成", "failed": "有失败或缺少结果", "interrupted": "中断"}
+    text = f"最近一次 {nights[0].started_at.astimezone(SHANGHAI):%Y-%m-%d %H:%M}（{titles[nights[0].state]}）"
+    alarms = alarms_of_last_night(district)
+    failed = nights[0].state == "failed" and not alarms
+    remedy = alarms[0].hint if alarms else f"看夜间报告 outbox/{nights[0].report}，排除原因后再运行一次 districtlake nightly。"
+    return not alarms and not failed, "；".join([text, *(alarm.message for alarm in alarms)]), remedy
+
+
 def _notices() -> tuple[bool, str, str]:
     from sqlalchemy import select
 
@@ -102,10 +119,12 @@ def _notices() -> tuple[bool, str, str]:
     from districtlake.store.tables import Notice
 
     with open_district().store.session() as session:
-        found = [(n.message, n.hint) for n in session.scalars(select(Notice).where(Notice.cleared_at.is_(None)).limit(5))]
+        standing = select(Notice).where(Notice.cleared_at.is_(None), Notice.code.not_like("night.%"))  # nights have a line of their own
+        found = [(n.message, n.hint) for n in session.scalars(standing.limit(5))]
     return not found, f"{len(found)} 条提示" + (f"：{found[0][0]}" if found else ""), found[0][1] if found else ""
 
 
 CHECKS: dict[str, Callable[[], tuple[bool, str, str]]] = {
-    "目录": _catalog, "节假日历": _calendar, "磁盘": _disk, "归档": _archive, "账本": _store, "提示": _notices,
+    "目录": _catalog, "节假日历": _calendar, "磁盘": _disk, "归档": _archive, "账本": _store, "夜间": _nights,
+    "提示": _notices,
 }  # fmt: skip

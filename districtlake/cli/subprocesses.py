@@ -37,15 +37,21 @@ def pipeline_events(module: str, arguments: list[str], settings: Settings) -> It
         )
         assert process.stdout is not None
         finished = False
-        for line in process.stdout:
-            try:
-                event = json.loads(line)
-            except json.JSONDecodeError:
-                sink.write(line.encode())
-                continue
-            finished = finished or event.get("event") == "finished"
-            yield event
-        code = process.wait()
+        try:
+            for line in process.stdout:
+                try:
+                    event = json.loads(line)
+                except json.JSONDecodeError:
+                    sink.write(line.encode())
+                    continue
+                finished = finished or event.get("event") == "finished"
+                yield event
+            code = process.wait()
+        finally:
+            if process.poll() is None:  # whoever asked for it was stopped: so is the run, which leaves nothing half-done
+                process.terminate()
+                process.wait()
+            process.stdout.close()
     if not finished:
         raise RunEnded(
             f"The run ended with {'signal ' + str(-code) if code < 0 else 'exit code ' + str(code)} before it was finished.{_last_words(log)}",

@@ -15,11 +15,11 @@ from sqlalchemy import select
 from districtlake.delivery import ledger
 from districtlake.delivery.district import District
 from districtlake.delivery.locks import lock
+from districtlake.delivery.notices import keep_notices
 from districtlake.errors import DistrictLakeError
 from districtlake.ingestion.archive import Archived, StillBeingWritten, store_file
 from districtlake.ingestion.inbox import Candidate, Notice, scan
 from districtlake.store.tables import AuditEvent, Delivery
-from districtlake.store.tables import Notice as NoticeRow
 
 
 @dataclass
@@ -55,7 +55,7 @@ def receive(
             if number % 100 == 0:
                 tell(f"received {number} of {len(found.candidates)} files")
             _take(district, candidate, received, wait)
-        _keep_notices(district, received.notices)
+        keep_notices(district, ((n.code, n.message, n.hint, n.relative) for n in received.notices))
     return received
 
 
@@ -183,32 +183,3 @@ def _twin(session: object, candidate: Candidate, sha256: str) -> str | None:
     ):
         return None
     return same[0].id
-
-
-def _keep_notices(district: District, notices: list[Notice]) -> None:
-    """Record new notices once; those that the last look no longer gave are cleared. Notices about nights are the watchdog's."""
-    now = district.clock.now()
-    with district.store.session() as session:
-        standing = {
-            row.fingerprint: row
-            for row in session.scalars(select(NoticeRow).where(NoticeRow.cleared_at.is_(None), NoticeRow.code.not_like("night.%")))
-        }
-        seen = set()
-        for notice in notices:
-            fingerprint = hashlib.blake2b(f"{notice.code}\x1f{notice.relative}\x1f{notice.message}".encode(), digest_size=12).hexdigest()
-            seen.add(fingerprint)
-            if fingerprint in standing:
-                continue
-            cleared = session.scalar(select(NoticeRow).where(NoticeRow.fingerprint == fingerprint))
-            if cleared is not None:
-                cleared.cleared_at, cleared.at = None, now
-                continue
-            session.add(
-                NoticeRow(
-                    at=now, code=notice.code, message=notice.message, hint=notice.hint, path=notice.relative, agency=None,
-                    resource=None, fingerprint=fingerprint,
-                )
-            )  # fmt: skip
-        for fingerprint, row in standing.items():
-            if fingerprint not in seen:
-                row.cleared_at = now
