@@ -16,7 +16,7 @@ class Settings(BaseModel):
 
     Environment: DISTRICTLAKE_STATE, DISTRICTLAKE_CATALOG (several folders separated by ``:``; the later ones add resources,
     agencies and elements to the first), DISTRICTLAKE_INBOX, DISTRICTLAKE_STORE_URL, DISTRICTLAKE_SETTLE_SECONDS,
-    DISTRICTLAKE_MAX_FILE_MB, DISTRICTLAKE_ACTOR, DISTRICTLAKE_EVENT_LOG_DAYS,
+    DISTRICTLAKE_MAX_FILE_MB, DISTRICTLAKE_SQL_MEMORY_MB, DISTRICTLAKE_ACTOR, DISTRICTLAKE_EVENT_LOG_DAYS,
     DISTRICTLAKE_NIGHTLY_AT, DISTRICTLAKE_NIGHTLY_GRACE_HOURS.
     """
 
@@ -29,6 +29,7 @@ class Settings(BaseModel):
     store_url: str = ""
     settle_seconds: float = 2.0  # a file changed more recently than this is still being written
     max_file_mb: int = 4096  # the unpacked size of one delivered file
+    sql_memory_mb: int = 1024  # what one SQL statement may hold in memory; the rest spills into state/spill
     actor: str = "system"
     event_log_days: int = 30
     nightly_at: time = time(2, 0)  # Shanghai time; the schedule's
@@ -76,6 +77,7 @@ _SCALARS = {
     "store_url": "DISTRICTLAKE_STORE_URL",
     "settle_seconds": "DISTRICTLAKE_SETTLE_SECONDS",
     "max_file_mb": "DISTRICTLAKE_MAX_FILE_MB",
+    "sql_memory_mb": "DISTRICTLAKE_SQL_MEMORY_MB",
     "actor": "DISTRICTLAKE_ACTOR",
     "event_log_days": "DISTRICTLAKE_EVENT_LOG_DAYS",
     "nightly_at": "DISTRICTLAKE_NIGHTLY_AT",

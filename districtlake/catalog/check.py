@@ -6,7 +6,7 @@ measures. Errors make the catalogue unfit for use; warnings are for the person w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations, permutations, product
@@ -72,6 +72,11 @@ def check_catalog(dirs: Sequence[Path]) -> list[Finding]:
     findings = [Finding(fault.file, fault.key, fault.problem, fault.hint) for fault in loaded.faults]
     findings.extend(cross_check(loaded))
     findings.extend(_empty_agency_folders(dirs, loaded.catalog))
+    return in_order(findings)
+
+
+def in_order(findings: Iterable[Finding]) -> list[Finding]:
+    """Errors first, then by file and place."""
     return sorted(findings, key=lambda finding: (finding.level != "error", finding.file, finding.key, finding.problem))
 
 

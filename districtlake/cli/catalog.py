@@ -18,10 +18,13 @@ def check(as_json: Json = False) -> None:
 
     例：districtlake catalog check
     """
-    from districtlake.catalog.check import check_catalog
+    from districtlake.catalog.check import check_catalog, in_order
+    from districtlake.catalog.load import read_catalog
+    from districtlake.marts.check import check_marts
     from districtlake.settings import Settings
 
-    findings = check_catalog(Settings.from_environment().catalog_dirs)
+    dirs = Settings.from_environment().catalog_dirs
+    findings = in_order([*check_catalog(dirs), *check_marts(read_catalog(dirs))])
     wrong = [finding for finding in findings if finding.level == "error"]
     rows = [{"level": f.level, "file": f.file, "key": f.key, "problem": f.problem, "remedy": f.remedy} for f in findings]
     if as_json:

@@ -107,6 +107,7 @@ def tickets(
     from districtlake.clock import local_date
     from districtlake.delivery.district import open_district
     from districtlake.store.tables import Ticket
+    from districtlake.tickets.machine import STAGES
 
     if state not in ("open", "closed", "all"):
         raise OperationRefused(f"There is no state {state}.", hint="States are: open, closed, all.")
@@ -122,7 +123,7 @@ def tickets(
             {
                 "number": t.number, "id": t.id, "agency": t.agency, "agency_name": _agency_name(district, t.agency), "resource": t.resource,
                 "rule": t.rule_id, "rule_title": t.rule_title, "kind": t.kind, "dimension": t.dimension, "severity": t.severity,
-                "state": t.state, "state_title": "在办" if t.state == "open" else "已办结", "problems": t.problems,
+                "state": t.state, "stage": t.stage, "state_title": STAGES[t.stage], "urgent": t.urgent, "round": t.round, "problems": t.problems,
                 "open_problems": t.open_problems, "received_at": t.received_at, "due_date": t.due_date,
                 "due_title": _due(t, today), "provisional": t.provisional, "delivery_id": t.delivery_id, "closing": t.closing,
                 "policy": f"{t.policy_id} {t.policy_version}", "package": t.package,
@@ -142,6 +143,8 @@ def _agency_name(district: Any, agency: str) -> str:
 
 
 def _due(ticket: Any, today: Any) -> str:
+    if ticket.due_date is None:
+        return ""
     text = f"{ticket.due_date}" + ("（暂定）" if ticket.provisional else "")
     if ticket.state == "closed":
         return text

@@ -102,6 +102,22 @@ class CycleDurations(Sourced):
         return value
 
 
+class Handling(_Frozen):
+    """How tickets are handled where the measures give no number. A pack that says nothing leaves each case to the Office.
+
+    Attributes:
+        auto_dispatch: findings of the machine go to the provider at once; reports always reach the Office first (Art. 27).
+        waiver_days: how long a confirmed finding is not raised again at most; None: whoever confirms must say.
+        escalation_every: days after which what is overdue is escalated again; None: it is escalated once.
+        reports_per_day: reports one reporter may send on one day; None: no limit.
+    """
+
+    auto_dispatch: Parameter[bool] = Parameter(value=True, article="第二十七条", basis="internal")
+    waiver_days: Limit | None = None
+    escalation_every: Limit | None = None
+    reports_per_day: Parameter[Annotated[int, Field(ge=1)]] | None = None
+
+
 class PolicyPack(_Frozen):
     """One version of the rules of procedure."""
 
@@ -116,6 +132,7 @@ class PolicyPack(_Frozen):
     counting: Counting
     update_grace: CycleDurations  # after the end of a cycle, until the update is overdue
     update_near: CycleDurations  # before the end of a cycle, from when it is near
+    handling: Handling = Handling()
     required_fields: Choices
     sharing_classes: Choices
     opening_classes: Choices

@@ -41,8 +41,9 @@ def rules_of(resource: Resource, catalog: Catalog) -> tuple[Rule, ...]:
     for item in resource.items:
         rules.extend(_item_rules(item, resource, catalog))
     rules.extend(_key_rule(resource))
-    rules.extend(_declared(check, resource) for check in resource.checks)
-    return _with_unique_ids(rules)
+    titles = {item.name: item.title for item in resource.items}
+    rules.extend(declared(check, titles) for check in resource.checks)
+    return with_unique_ids(rules)
 
 
 def scope_of(check: Check) -> Literal["row", "table"]:
@@ -146,9 +147,9 @@ def _key_rule(resource: Resource) -> Iterator[Rule]:
 
 
 # declared checks ---------------------------------------------------------------------------------------------------
-def _declared(check: Check, resource: Resource) -> Rule:
+def declared(check: Check, titles: Mapping[str, str]) -> Rule:
+    """The rule of a declared check; ``titles``: column -> its Chinese title."""
     blamed = check.items if check.items is not None else _items_of(check)
-    titles = {item.name: item.title for item in resource.items}
     dimension: Dimension = check.dimension
     return Rule(
         id=check.rule_id,
@@ -181,7 +182,7 @@ def _with_missing_rows_ignored(check: Check) -> dict[str, Any]:
     return arguments
 
 
-def _declared_title(check: Check, titles: dict[str, str]) -> str:
+def _declared_title(check: Check, titles: Mapping[str, str]) -> str:
     arguments = check.arguments
     named = [titles.get(name, name) for name in _items_of(check)]
     every = "、".join(named)
@@ -230,7 +231,7 @@ def _whole(bound: float | None) -> float | int | None:
     return int(bound) if bound is not None and bound.is_integer() else bound
 
 
-def _with_unique_ids(rules: list[Rule]) -> tuple[Rule, ...]:
+def with_unique_ids(rules: list[Rule]) -> tuple[Rule, ...]:
     """A second rule of the same id gets ``_2``; the catalogue check asks for explicit ids where this happens."""
     taken: set[str] = set()
     unique = []

@@ -244,7 +244,7 @@ def _migrate(engine: Engine) -> None:
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
-    with engine.begin() as connection:
+    with _unchecked_references(engine) as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:space, 0)"), {"space": _LOCK_SPACE})
         # Asked without a failing query: PostgreSQL would abort the transaction, and the lock with it.
@@ -259,6 +259,27 @@ def _migrate(engine: Engine) -> None:
             )
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+@contextmanager
+def _unchecked_references(engine: Engine) -> Iterator[Connection]:
+    """A transaction in which SQLite lets a table be rebuilt that others refer to; what refers to nothing at its end undoes it all."""
+    sqlite = engine.dialect.name == "sqlite"
+    with engine.connect() as connection:
+        driver = connection.connection.dbapi_connection
+        assert driver is not None
+        if sqlite:
+            driver.execute("PRAGMA foreign_keys = OFF")  # without effect inside a transaction
+        try:
+            with connection.begin():
+                yield connection
+                if sqlite and (lost := connection.exec_driver_sql("PRAGMA foreign_key_check").first()):
+                    raise StoreError(
+                        f"The migration left a row of {lost[0]} without what it refers to.", hint="Nothing was changed; report this."
+                    )
+        finally:
+            if sqlite:
+                driver.execute("PRAGMA foreign_keys = ON")
 
 
 _LOCK_SPACE = 0x444C  # our corner of PostgreSQL's advisory locks; 0 within it is the migration's

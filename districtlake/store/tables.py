@@ -6,45 +6,38 @@ change fails with ``ConcurrentChange``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import date, datetime
-from typing import Any, ClassVar, Literal, get_args
+from typing import Literal, get_args
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, MetaData, UniqueConstraint
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
 
-from districtlake.store.columns import Instant, Long, json_type
+from districtlake.store.base import Base, Json, one_of
+from districtlake.store.columns import json_type
+from districtlake.store.ticket_tables import (
+    DispatchHold,
+    Notification,
+    Report,
+    Suspension,
+    Ticket,
+    TicketEvent,
+    TicketNumber,
+    TicketProblem,
+    Waiver,
+)
+
+__all__ = [
+    "APPEND_ONLY", "AuditEvent", "Base", "Delivery", "DispatchHold", "Json", "Night", "Notice", "Notification", "Operation", "Package", "Report", "Suspension",
+    "Ticket", "TicketEvent", "TicketNumber", "TicketProblem", "Waiver", "one_of",
+]  # fmt: skip
 
 DeliveryState = Literal["pending", "done", "held", "failed", "withdrawn", "duplicate", "superseded"]
 DeliveryMode = Literal["snapshot", "incremental", "append", "correction"]
 OperationKind = Literal["process", "release", "withdraw", "reprocess", "revalidate"]
 OperationState = Literal["running", "done", "held", "failed"]
-TicketKind = Literal["problem", "lead", "notice"]
-TicketState = Literal["open", "closed"]
-Closing = Literal["fixed", "absent", "withdrawn"]
 NightState = Literal["running", "done", "failed", "interrupted"]
 
 APPEND_ONLY = ("ticket_events", "audit_events")
-
-Json = Any  # what JSON holds; the writers say which shape
-
-
-def one_of(column: str, choices: Iterable[str]) -> CheckConstraint:
-    """A misspelt state would hide a row from every list that asks for it, so the database refuses it."""
-    return CheckConstraint(f"{column} IN ({', '.join(repr(choice) for choice in choices)})", name=f"{column}_known")
-
-
-class Base(DeclarativeBase):
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "ck": "ck_%(table_name)s_%(constraint_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
-    type_annotation_map: ClassVar[dict[Any, Any]] = {datetime: Instant(), str: Long()}
 
 
 class Delivery(Base):
@@ -142,84 +135,6 @@ class Package(Base):
     created_at: Mapped[datetime]
 
     __table_args__ = (Index(None, "agency"),)
-
-
-class Ticket(Base):
-    """The problems that one rule found first in one delivery, on the desk of the agency that provided it.
-
-    Attributes:
-        problems: how many were ever listed under it; ``open_problems``: how many still are.
-        sample_rows: up to ten row numbers, never a value.
-        opened_at: when it was raised; received_at: when it reached the provider's inbox, where the clock starts (A2).
-        terms: the limit it runs under, as the pack said then: days, unit, receipt_day_counted, article.
-        provisional: the due day was counted over a year whose working days are not published yet.
-        package: the package that carried it to the agency; null until then.
-    """
-
-    __tablename__ = "tickets"
-
-    id: Mapped[str] = mapped_column(primary_key=True)
-    number: Mapped[str] = mapped_column(unique=True)
-    agency: Mapped[str]
-    resource: Mapped[str]
-    delivery_id: Mapped[str]
-    rule_id: Mapped[str]
-    rule_title: Mapped[str]
-    dimension: Mapped[str]
-    severity: Mapped[str]
-    on_failure: Mapped[str]
-    kind: Mapped[str]
-    state: Mapped[str]
-    problems: Mapped[int]
-    open_problems: Mapped[int]
-    sample_rows: Mapped[Json] = mapped_column(json_type(), default=list)
-    opened_at: Mapped[datetime]
-    received_at: Mapped[datetime]
-    due_date: Mapped[date]
-    due_at: Mapped[datetime]
-    provisional: Mapped[bool]
-    terms: Mapped[Json] = mapped_column(json_type())
-    policy_id: Mapped[str]
-    policy_version: Mapped[str]
-    closed_at: Mapped[datetime | None]
-    closing: Mapped[str | None]
-    package: Mapped[str | None] = mapped_column(ForeignKey("packages.id"))
-    version: Mapped[int] = mapped_column()  # counted by SQLAlchemy from 1
-
-    __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy's own name
-    __table_args__ = (
-        one_of("kind", get_args(TicketKind)),
-        one_of("state", get_args(TicketState)),
-        one_of("closing", get_args(Closing)),
-        UniqueConstraint("resource", "delivery_id", "rule_id"),
-        Index(None, "state", "due_at"),
-        Index(None, "agency", "state"),
-        Index(None, "package"),
-    )
-
-
-class TicketNumber(Base):
-    """The last number given in a year; counted in the transaction that raises the tickets, so no number is ever skipped."""
-
-    __tablename__ = "ticket_numbers"
-
-    year: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    last: Mapped[int]
-
-
-class TicketEvent(Base):
-    """What happened to a ticket, in the past tense: opened, problems_changed, closed, reopened, packaged, deadline_recomputed."""
-
-    __tablename__ = "ticket_events"
-
-    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
-    ticket_id: Mapped[str] = mapped_column(ForeignKey("tickets.id"))
-    at: Mapped[datetime]
-    event: Mapped[str]
-    actor: Mapped[str]
-    data: Mapped[Json] = mapped_column(json_type(), default=dict)
-
-    __table_args__ = (Index(None, "ticket_id"),)
 
 
 class Night(Base):

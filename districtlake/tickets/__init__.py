@@ -1,8 +1,8 @@
-"""The way back to the agency: problems become tickets with a deadline, tickets become a package in the outbox.
+"""The closed loop of problem data (Articles 27, 28): findings and reports become tickets with a clock, answers close them with proof.
 
-``raise_tickets``: the problem register to tickets, idempotent. ``queries``: lists, counts, due states, one ticket's story.
-``deadlines``: recomputing provisional due days. ``outbox``: choosing and recording packages; ``workbook``: how one looks;
-``sheet_rows``: many rows into Excel, quickly and safely.
-Not here: what a problem is (``quality.problems``), day counting (``policy``), the tables (``store``).
-To add something that happens to a ticket: a function that changes the row and appends a ``TicketEvent`` in one session.
+``machine``: stages, roles, transitions as data. ``journal``: the only writer of tickets; events, row, message in one transaction.
+``raise_tickets``: register to tickets. ``deadlines``: the clock, escalation. ``handling``: what people do. ``waivers``: confirmed findings.
+``queries``: lists, counts, stories. ``outbox``, ``workbook``, ``sheet_rows``: the Excel package.
+Not here: what a problem is (``quality.problems``), day counting (``policy``), the tables (``store``), sending (messages wait in the store).
+To add something that can happen: a line in ``machine.TRANSITIONS`` and a function that calls ``journal.happened``.
 """

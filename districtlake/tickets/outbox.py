@@ -13,17 +13,22 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import date
 from pathlib import Path
 
 import polars as pl
 from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import Session
 
 from districtlake.catalog.models import DIMENSION_TITLES, Catalog
-from districtlake.clock import Clock, local_date
+from districtlake.clock import Clock, FixedClock, local_date
 from districtlake.errors import ConcurrentChange, DistrictLakeError
 from districtlake.policy.pack import PolicyPack
 from districtlake.store.engine import Store
-from districtlake.store.tables import Package, Ticket, TicketEvent
+from districtlake.store.tables import Package, Ticket
+from districtlake.tickets.journal import Recount, happened
+from districtlake.tickets.machine import AT_PROVIDER, SYSTEM, Actor
+from districtlake.tickets.membership import problems_under
 from districtlake.tickets.workbook import ROWS_PER_SHEET, SEVERITY_TITLES, Contents, due_text, write_package
 
 LOCK = "outbox"
@@ -78,7 +83,8 @@ def write_packages(
 
 
 def _waiting() -> tuple[ColumnElement[bool], ...]:
-    return Ticket.package.is_(None), Ticket.state == "open"
+    """Tickets that their agency has received and no package has carried yet."""
+    return Ticket.package.is_(None), Ticket.stage.in_(AT_PROVIDER)
 
 
 def _package_agency(
@@ -100,13 +106,15 @@ def _package_agency(
             return None  # another process was faster
         entry = catalog.agencies.get(agency)
         name = entry.name if entry is not None else agency
-        details = _details(tickets, lake_problems, catalog)
+        with store.session(read_only=True) as session:
+            details = _details(session, tickets, lake_problems, catalog)
         titles = {ticket.resource: _resource_title(ticket.resource, catalog) for ticket in tickets}
         contents = Contents(name, tickets, titles, details.iter_rows(), details.height, clock.now())
-        file = Path(agency) / f"问题数据_{_for_file(name)}_{local_date(tickets[0].received_at):%Y%m%d}_{tickets[0].number}.xlsx"
+        file = Path(agency) / f"问题数据_{_for_file(name)}_{_dispatched_on(tickets[0]):%Y%m%d}_{tickets[0].number}.xlsx"
         temporary = _written(contents, policy, outbox / file, rows_per_sheet)
         try:
             digest = _sha256(temporary)
+            who = SYSTEM if actor == SYSTEM.name else Actor(actor, "office")
             with store.session() as session:
                 store.exclusive(session, LOCK)
                 now = session.scalars(waiting.with_for_update()).all()
@@ -123,10 +131,10 @@ def _package_agency(
                 )
                 session.add(package)
                 session.flush()
+                recorder = Recount(FixedClock(contents.made_at), policy)
                 for ticket in now:
-                    ticket.package = package.id
                     data = {"package": package.id, "file": package.file}
-                    session.add(TicketEvent(ticket_id=ticket.id, at=contents.made_at, event="packaged", actor=actor, data=data))
+                    happened(session, ticket, "packaged", recorder, who, data, package=package.id)
                 session.flush()  # whatever the database refuses, it refuses before the file gets its name
                 _publish(temporary, outbox / file)
             return package
@@ -137,20 +145,20 @@ def _package_agency(
     )
 
 
-def _details(tickets: Sequence[Ticket], lake_problems: Callable[[str], pl.DataFrame], catalog: Catalog) -> pl.DataFrame:
+def _details(session: Session, tickets: Sequence[Ticket], lake_problems: Callable[[str], pl.DataFrame], catalog: Catalog) -> pl.DataFrame:
     """The open problems of the tickets as the sheet shows them, in the order of ticket, file, sheet, row."""
     frames = []
     for resource in sorted({ticket.resource for ticket in tickets}):
         of_resource = [ticket for ticket in tickets if ticket.resource == resource]
         heads = pl.DataFrame(
             {
-                "first_delivery": [ticket.delivery_id for ticket in of_resource],
-                "rule": [ticket.rule_id for ticket in of_resource],
+                "ticket_id": [ticket.id for ticket in of_resource],
                 "number": [ticket.number for ticket in of_resource],
                 "due": [due_text(ticket) for ticket in of_resource],
             }
         )
-        found = lake_problems(resource).filter(pl.col("state") == "open").join(heads, on=["first_delivery", "rule"], how="inner")
+        members = problems_under(session, [ticket.id for ticket in of_resource]).join(heads, on="ticket_id", how="inner")
+        found = lake_problems(resource).filter(pl.col("state") == "open").join(members, on="problem_id", how="inner")
         item_titles = {name: _item_titles(name, resource, catalog) for name in found["item"].unique().drop_nulls()}
         frames.append(
             found.select(
@@ -190,6 +198,11 @@ def _key_text(resource: str, catalog: Catalog) -> pl.Expr:
         .otherwise(parts.str.replace_all("∅", "（空）", literal=True))
         .alias("key")
     )
+
+
+def _dispatched_on(ticket: Ticket) -> date:
+    assert ticket.received_at is not None, "only what was dispatched is packaged"
+    return local_date(ticket.received_at)
 
 
 def _resource_title(resource: str, catalog: Catalog) -> str:

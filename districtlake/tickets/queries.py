@@ -18,10 +18,26 @@ from districtlake.tickets.deadlines import recompute_provisional
 
 __all__ = ["DueState", "Event", "TicketView", "count_tickets", "find_ticket", "list_tickets", "recompute_provisional", "ticket_events"]
 
-DueState = Literal["due", "near", "overdue", "in_time", "late"]
-"""Open: due, near (at most one working day left), overdue. Closed: in_time or late."""
+DueState = Literal["waiting", "due", "near", "overdue", "in_time", "late", "none"]
+"""Open: waiting (not dispatched, no clock runs), due, near (at most one working day left), overdue. Closed: in_time or late; none where
+no clock ever ran. One that was extended only after its limit had passed was late whatever became of it (A10)."""
 Order = Literal["due", "number", "newest"]
-Grouping = Literal["agency", "resource", "dimension", "severity", "kind", "state", "due_state", "rule_id"]
+Grouping = Literal[
+    "agency",
+    "resource",
+    "dimension",
+    "severity",
+    "kind",
+    "matter",
+    "origin",
+    "state",
+    "stage",
+    "closing",
+    "urgent",
+    "round",
+    "due_state",
+    "rule_id",
+]
 
 
 @dataclass(frozen=True)
@@ -39,21 +55,35 @@ class TicketView:
     severity: str
     on_failure: str
     kind: str
+    matter: str
+    origin: str
     state: str
+    stage: str
+    round: int
     problems: int
     open_problems: int
     sample_rows: list[int]
     opened_at: datetime
-    received_at: datetime
-    due_date: date
-    due_at: datetime
+    received_at: datetime | None
+    due_date: date | None
+    due_at: datetime | None
     provisional: bool
     terms: dict[str, Any]
+    urgent: bool
+    requested_due: date | None
+    extended: bool
+    was_late: bool
+    claimed_at: datetime | None
+    escalations: int
+    review_on: date | None
+    merged_into: str | None
+    split_from: str | None
     policy_id: str
     policy_version: str
     closed_at: datetime | None
     closing: str | None
     package: str | None
+    version: int
     due_state: DueState
 
 
@@ -68,6 +98,9 @@ class Event:
     event: str
     actor: str
     data: dict[str, Any]
+    role: str = "system"
+    agency: str | None = None
+    policy: str = ""
 
 
 def due_state(clock: Clock, calendar: WorkingCalendar) -> ColumnElement[str]:
@@ -75,7 +108,11 @@ def due_state(clock: Clock, calendar: WorkingCalendar) -> ColumnElement[str]:
     now = clock.now()
     near = calendar.next_working_day(local_date(now))
     return case(
-        (Ticket.state == "closed", case((Ticket.closed_at < Ticket.due_at, literal("in_time")), else_=literal("late"))),
+        (Ticket.due_at.is_(None), case((Ticket.state == "open", literal("waiting")), else_=literal("none"))),
+        (
+            Ticket.state == "closed",
+            case(((Ticket.closed_at < Ticket.due_at) & ~Ticket.was_late, literal("in_time")), else_=literal("late")),
+        ),
         (Ticket.due_at <= now, literal("overdue")),
         (Ticket.due_date <= near, literal("near")),
         else_=literal("due"),
@@ -95,6 +132,10 @@ def list_tickets(
     severity: str | None = None,
     kind: str | None = None,
     state: str | None = "open",
+    stage: str | None = None,
+    matter: str | None = None,
+    origin: str | None = None,
+    urgent: bool | None = None,
     due: DueState | None = None,
     packaged: bool | None = None,
     order: Order = "due",
@@ -106,7 +147,8 @@ def list_tickets(
     query = select(Ticket, standing)
     wanted = {
         Ticket.agency: agency, Ticket.resource: resource, Ticket.delivery_id: delivery, Ticket.rule_id: rule, Ticket.dimension: dimension,
-        Ticket.severity: severity, Ticket.kind: kind, Ticket.state: state, standing: due,
+        Ticket.severity: severity, Ticket.kind: kind, Ticket.state: state, Ticket.stage: stage, Ticket.matter: matter,
+        Ticket.origin: origin, Ticket.urgent: urgent, standing: due,
     }  # fmt: skip
     query = query.where(*(column == value for column, value in wanted.items() if value is not None))
     if packaged is not None:
@@ -119,7 +161,7 @@ def list_tickets(
 
 
 _ORDERS: dict[str, tuple[Any, ...]] = {
-    "due": (Ticket.state.desc(), Ticket.due_at, Ticket.number),  # "open" before "closed"
+    "due": (Ticket.state.desc(), Ticket.due_at.is_(None), Ticket.due_at, Ticket.number),  # "open" before "closed"
     "number": (Ticket.number,),
     "newest": (Ticket.opened_at.desc(), Ticket.number.desc()),
 }
@@ -143,7 +185,10 @@ def ticket_events(store: Store, ticket: str) -> list[Event]:
     """What happened to the ticket of this id, first things first."""
     query = select(TicketEvent).where(TicketEvent.ticket_id == ticket).order_by(TicketEvent.id)
     with store.session(read_only=True) as session:
-        return [Event(row.at, row.event, row.actor, row.data) for row in session.scalars(query)]
+        return [
+            Event(row.at, row.event, row.actor, row.data, row.role, row.agency, f"{row.policy_id} {row.policy_version}".strip())
+            for row in session.scalars(query)
+        ]
 
 
 def count_tickets(

@@ -70,6 +70,8 @@ class Contents:
 
 
 def due_text(ticket: Ticket) -> str:
+    if ticket.due_date is None:
+        return ""
     return f"{ticket.due_date.isoformat()}（暂定）" if ticket.provisional else ticket.due_date.isoformat()
 
 
@@ -185,7 +187,7 @@ def _guide(sheet: Worksheet, contents: Contents, policy: PolicyPack) -> None:
 def _facts(contents: Contents, policy: PolicyPack) -> list[tuple[str, str]]:
     tickets = contents.tickets
     kinds = [f"{KIND_TITLES[kind]} {n} 件" for kind in KIND_TITLES if (n := sum(ticket.kind == kind for ticket in tickets))]
-    days = sorted({ticket.due_date for ticket in tickets})
+    days = sorted({ticket.due_date for ticket in tickets if ticket.due_date is not None})
     due = _day(days[0]) if len(days) == 1 else f"{_day(days[0])}（最早）至 {_day(days[-1])}（最晚），逐件见“工单”表"
     limit = policy.deadlines.problem_handling
     facts = [

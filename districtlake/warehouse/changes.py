@@ -161,7 +161,8 @@ def difference(before: pl.DataFrame, after: pl.DataFrame, key: Sequence[str]) ->
     new = after.join(before.select(key), on=key, how="anti").with_columns(_op=pl.lit("I"))
     gone = before.join(after.select(key), on=key, how="anti").with_columns(_op=pl.lit("D"))
     both = after.join(before, on=key, how="inner", suffix="__was")
-    changed = both.filter(pl.any_horizontal(pl.col(name).ne_missing(pl.col(f"{name}__was")) for name in others))
+    differs = pl.any_horizontal(pl.col(name).ne_missing(pl.col(f"{name}__was")) for name in others) if others else pl.lit(value=False)
+    changed = both.filter(differs)
     changed = changed.select(after.columns).with_columns(_op=pl.lit("U"))
     columns = [*before.columns, OPERATION]
     return pl.concat([new.select(columns), gone.select(columns), changed.select(columns)])

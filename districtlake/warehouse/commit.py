@@ -91,23 +91,19 @@ class Commits:
         if source[OPERATION].eq("I").all():
             self._write(layer, self._table(layer), source.drop(OPERATION).sort(list(key)), "append")
             return
-        parts = [f"t.{_quote(name)} = s.{_quote(name)}" for name in key]
-        for name in key:
-            low, high = source[name].min(), source[name].max()
-            parts += [f"t.{_quote(name)} >= {_literal(low)}", f"t.{_quote(name)} <= {_literal(high)}"]
-        everything = {_quote(name): f"s.{_quote(name)}" for name in columns}
+        everything = {quoted(name): f"s.{quoted(name)}" for name in columns}
         try:
             (
                 self._table(layer)
                 .merge(
                     source,
-                    " AND ".join(parts),
+                    key_predicate(source, key),
                     source_alias="s",
                     target_alias="t",
                     commit_properties=self._properties(),
                 )
                 .when_matched_update(everything, predicate=f"s.{OPERATION} = 'U'")
-                .when_matched_update({_quote("_stale"): f"s.{_quote('_stale')}"}, predicate=f"s.{OPERATION} = 'S'")
+                .when_matched_update({quoted("_stale"): f"s.{quoted('_stale')}"}, predicate=f"s.{OPERATION} = 'S'")
                 .when_matched_delete(predicate=f"s.{OPERATION} = 'D'")
                 .when_not_matched_insert(everything, predicate=f"s.{OPERATION} = 'I'")
                 .execute()
@@ -145,8 +141,18 @@ def _conflict(layer: str, resource: str) -> ConcurrentChange:
     )
 
 
-def _quote(name: str) -> str:
+def quoted(name: str) -> str:
+    """A column's name as SQL takes it."""
     return f'"{name}"'
+
+
+def key_predicate(source: pl.DataFrame, key: Sequence[str]) -> str:
+    """The predicate of a merge of ``source`` (alias s) into a table (alias t): equal keys, within a literal range of each key column."""
+    parts = [f"t.{quoted(name)} = s.{quoted(name)}" for name in key]
+    for name in key:
+        low, high = source[name].min(), source[name].max()
+        parts += [f"t.{quoted(name)} >= {_literal(low)}", f"t.{quoted(name)} <= {_literal(high)}"]
+    return " AND ".join(parts)
 
 
 def _literal(value: Any) -> str:

@@ -24,7 +24,7 @@ import pyarrow as pa
 from districtlake.catalog.models import Resource
 from districtlake.errors import DistrictLakeError
 from districtlake.warehouse.relations import HISTORY_SUFFIX, Files, Relations, warehouse_relations
-from districtlake.warehouse.statement import QueryError, Statement, parse
+from districtlake.warehouse.statement import QueryError, Statement, parse, schema_in_duckdb
 
 __all__ = ["QueryError", "Session", "query"]
 
@@ -112,9 +112,9 @@ class Session:
             with warnings.catch_warnings():  # "an extra copy of the rows": the price of parameters without materialising
                 warnings.simplefilter("ignore", UserWarning)
                 if self._parameters:
-                    result: Any = self.connection.execute(self.statement.text, self._parameters)
+                    result: Any = self.connection.execute(self.statement.runnable, self._parameters)
                 else:
-                    result = self.connection.sql(self.statement.text)
+                    result = self.connection.sql(self.statement.runnable)
                 reader: pa.RecordBatchReader = result.to_arrow_reader(BATCH_ROWS)
         except Exception as error:
             self._stop_timer()
@@ -156,7 +156,7 @@ class Session:
     def columns(self) -> dict[str, str]:
         """Name -> DuckDB type of the result, without running the statement."""
         try:
-            rows = self.connection.execute("DESCRIBE " + self.statement.text, self._parameters or None).fetchall()
+            rows = self.connection.execute("DESCRIBE " + self.statement.runnable, self._parameters or None).fetchall()
         except duckdb.Error as error:
             raise self._told(error) from None
         return {str(row[0]): str(row[1]) for row in rows}
@@ -166,14 +166,14 @@ class Session:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", UserWarning)
-                return self.connection.sql(self.statement.text, params=self._parameters or None)
+                return self.connection.sql(self.statement.runnable, params=self._parameters or None)
         except duckdb.Error as error:
             raise self._told(error) from None
 
     def explain(self) -> str:
         """DuckDB's plan, as text."""
         try:
-            rows = self.connection.execute("EXPLAIN " + self.statement.text, self._parameters or None).fetchall()
+            rows = self.connection.execute("EXPLAIN " + self.statement.runnable, self._parameters or None).fetchall()
         except duckdb.Error as error:
             raise self._told(error) from None
         return "\n".join(str(row[1]) for row in rows)
@@ -213,8 +213,8 @@ class Session:
                 self.connection.register(handle, source)
                 self._kept.append(source)
         select = opened.select.format_map(handles) if opened.select else f"SELECT * FROM {next(iter(handles.values()))}"
-        self.connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{relation.schema}"')
-        self.connection.execute(f'CREATE VIEW "{relation.schema}"."{relation.name}" AS {select}')
+        self.connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema_in_duckdb(relation.schema)}"')
+        self.connection.execute(f'CREATE VIEW "{schema_in_duckdb(relation.schema)}"."{relation.name}" AS {select}')
         return readable
 
     def _view_of_files(self, handle: str, files: Files) -> None:
@@ -260,7 +260,7 @@ class Session:
         told = []
         for name in self.statement.tables:
             relation = self.relations[name]
-            rows = self.connection.execute(f'DESCRIBE "{relation.schema}"."{relation.name}"').fetchall()
+            rows = self.connection.execute(f'DESCRIBE "{schema_in_duckdb(relation.schema)}"."{relation.name}"').fetchall()
             told.append(f"{name} 的列：{', '.join(str(row[0]) for row in rows)}。")
         return "".join(told) or "表名写作 机构.资源。"
 

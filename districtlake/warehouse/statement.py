@@ -16,6 +16,11 @@ TABLE_FUNCTIONS = frozenset({"unnest", "range", "generate_series"})
 """The table functions a statement may call. The others read files, settings or statements made of text."""
 _CATALOGUES = ("information_schema", "pg_catalog")
 
+SYSTEM = "system"
+"""The schema of the tables that tell of the data: deliveries, results, problems (``marts.system``)."""
+SYSTEM_SCHEMA = "system_"
+"""What it is called inside DuckDB."""
+
 
 class QueryError(DistrictLakeError):
     """The statement is wrong, or not allowed."""
@@ -38,6 +43,11 @@ class Statement:
     tables: tuple[str, ...]
     bare: tuple[str, ...]
     parameters: tuple[str, ...]
+
+    @property
+    def runnable(self) -> str:
+        """The text to give to DuckDB."""
+        return runnable(self.text)
 
     @property
     def without_literals(self) -> str:
@@ -81,6 +91,31 @@ def parse(connection: duckdb.DuckDBPyConnection, text: str) -> Statement:
         bare=tuple(dict.fromkeys(bare)),
         parameters=tuple(dict.fromkeys(parameters)),
     )
+
+
+def schema_in_duckdb(schema: str) -> str:
+    """What a schema is called inside DuckDB."""
+    return SYSTEM_SCHEMA if schema == SYSTEM else schema
+
+
+def runnable(text: str) -> str:
+    """The text for DuckDB: ``system`` is a database of its own there, so ``system.deliveries`` is read as ``system_.deliveries``.
+
+    Lines stay as they are; strings and comments are left alone.
+    """
+    try:
+        tokens = duckdb.tokenize(text)
+    except duckdb.Error:
+        return text
+    encoded = text.encode()  # the lexer counts bytes
+    starts = [start for start, _ in tokens] + [len(encoded)]
+    pieces = [encoded[starts[i] : starts[i + 1]] for i in range(len(tokens))]
+    for i, (_, kind) in enumerate(tokens[:-1]):
+        name = pieces[i].strip()
+        qualifies = pieces[i + 1].startswith(b".") and not (i and pieces[i - 1].strip().endswith(b"."))
+        if qualifies and kind is not duckdb.token_type.string_const and name.strip(b'"').lower() == SYSTEM.encode():
+            pieces[i] = pieces[i].replace(name, SYSTEM_SCHEMA.encode(), 1)
+    return (encoded[: starts[0]] + b"".join(pieces)).decode() if tokens else text
 
 
 def without_literals(text: str) -> str:

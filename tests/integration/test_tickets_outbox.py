@@ -152,7 +152,8 @@ def test_each_ticket_travels_once_to_its_agency(store: Store, tmp_path: Path) ->
     assert [row["工单号"] for row in sheet_rows(tmp_path / second.file, "问题明细")] == ["T2026-000003"]
     with store.session(read_only=True) as session:
         assert (
-            session.scalars(select(TicketEvent.event).order_by(TicketEvent.ticket_id, TicketEvent.id)).all() == ["opened", "packaged"] * 3
+            session.scalars(select(TicketEvent.event).order_by(TicketEvent.ticket_id, TicketEvent.id)).all()
+            == ["opened", "dispatched", "packaged"] * 3
         )
         assert session.scalars(select(Ticket.package)).all().count(None) == 0
 

@@ -112,8 +112,10 @@ def test_a_ticket_and_its_story(store: Store) -> None:
     assert find_ticket(store, ticket.id, clock=at(2026, 9, 26), calendar=CALENDAR) == ticket
     assert (ticket.resource, ticket.closing, ticket.opened_at.tzinfo) == (RESOURCE, "fixed", UTC)
     story = ticket_events(store, ticket.id)
-    assert [(event.event, event.at) for event in story] == [("opened", OPENED), ("closed", OPENED + timedelta(days=1))]
-    assert story[0].data["due_date"] == "2026-10-09"
+    assert [(event.event, event.at) for event in story] == [
+        ("opened", OPENED), ("dispatched", OPENED), ("closed", OPENED + timedelta(days=1)),
+    ]  # fmt: skip
+    assert story[1].data["set"]["due_date"] == "2026-10-09"
 
 
 def test_an_unknown_number_is_named(store: Store) -> None:
@@ -138,6 +140,7 @@ def test_provisional_days_are_counted_again_after_an_import(store: Store, tmp_pa
     after = find_ticket(store, "T2026-000001", clock=now, calendar=calendar)
     assert (after.due_date, after.provisional, after.due_at) == (date(2027, 1, 6), False, datetime(2027, 1, 6, 16, tzinfo=UTC))
     last = ticket_events(store, after.id)[-1]
+    assert last.data.pop("set") == {"due_date": "2027-01-06", "due_at": "2027-01-06T16:00:00+00:00", "provisional": False}
     assert (last.event, last.data) == ("deadline_recomputed", {"before": "2027-01-04", "after": "2027-01-06", "provisional": False})
     other = find_ticket(store, "T2026-000002", clock=now, calendar=calendar)
     assert (other.due_date, other.provisional) == (date(2026, 10, 9), False)

@@ -1,0 +1,145 @@
+"""The cross-checks of marts for ``districtlake catalog check``: each finding names the SQL file and the line, or the key in the YAML."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import duckdb
+import polars as pl
+from sqlglot import exp
+
+from districtlake.catalog.check import Finding
+from districtlake.catalog.load import Loaded
+from districtlake.catalog.marts import Mart
+from districtlake.catalog.model_faults import close_to
+from districtlake.catalog.models import Catalog
+from districtlake.errors import CatalogError
+from districtlake.marts.definition import column_type, in_build_order, mart_schema, source_schema, sources_of, statement_of
+from districtlake.marts.rules import mart_rules
+from districtlake.marts.sources import duck_words, given_schema
+from districtlake.marts.statements import Statement, StatementError
+from districtlake.marts.system import SYSTEM_TABLES
+
+_UNREPEATABLE = (exp.CurrentDate, exp.CurrentTime, exp.CurrentTimestamp, exp.Rand, exp.Uuid)
+
+
+def check_marts(loaded: Loaded) -> list[Finding]:
+    """Every finding on the marts of a loaded catalogue."""
+    findings: list[Finding] = []
+    for mart in sorted(loaded.catalog.marts.values(), key=lambda one: one.id):
+        findings.extend(_mart(mart, loaded.catalog))
+    try:
+        in_build_order(loaded.catalog.marts.values())
+    except CatalogError as error:
+        file, _, problem = error.message.partition(": ")
+        findings.append(Finding(file, "", problem.rstrip("."), error.hint))
+    for library in loaded.catalog.libraries.values():
+        if not any(mart.library == library.id for mart in loaded.catalog.marts.values()):
+            remedy = "Add a mart below its folder, or delete the library."
+            findings.append(Finding(loaded.files["library", library.id], library.id, "the library has no mart", remedy, "warning"))
+    return findings
+
+
+def _mart(mart: Mart, catalog: Catalog) -> Iterator[Finding]:
+    try:
+        statement = statement_of(mart.sql)
+    except StatementError as error:
+        yield Finding(mart.sql_file, f"line {error.line}" if error.line else "", error.message.rstrip("."), error.hint)
+        return
+    unknown = list(_unknown_sources(mart, statement, catalog))
+    yield from unknown
+    yield from _unrepeatable(mart, statement)
+    yield from _incremental(mart, catalog)
+    yield from _rules(mart)
+    if not unknown:
+        yield from _columns(mart, statement, catalog)
+
+
+def _unknown_sources(mart: Mart, statement: Statement, catalog: Catalog) -> Iterator[Finding]:
+    known = [*catalog.resources, *catalog.marts, *(f"system.{name}" for name in SYSTEM_TABLES)]
+    for table in statement.tables:
+        if source_schema(table.id, catalog) is None:
+            hint = f"{close_to(table.id, known)}Write agency.resource, library.mart or system.table."
+            yield Finding(mart.sql_file, f"line {table.line}", f"there is no table '{table.id}'", hint)
+
+
+def _unrepeatable(mart: Mart, statement: Statement) -> Iterator[Finding]:
+    """A build must be repeatable from its pinned inputs."""
+    for node in statement.tree.find_all(*_UNREPEATABLE):
+        problem = f"{node.sql(dialect='duckdb')} gives another value each time, so the build could not be repeated"
+        remedy = "Take the day from system.today (select today from system.today)."
+        yield Finding(mart.sql_file, f"line {_line(node)}".removesuffix("line 0"), problem, remedy)
+
+
+def _line(node: exp.Expr) -> int:
+    return next((int(part.meta["line"]) for part in node.walk() if "line" in part.meta), 0)
+
+
+def _incremental(mart: Mart, catalog: Catalog) -> Iterator[Finding]:
+    if mart.incremental is None:
+        return
+    read = sources_of(mart)
+    schema = mart_schema(mart, catalog)
+    for source, mappings in mart.incremental.changes.items():
+        place = f"incremental.changes.{source}"
+        columns = source_schema(source, catalog)
+        if source not in read:
+            yield Finding(mart.file, place, "the SQL does not read this table", f"{close_to(source, read)}Delete the entry.")
+        elif source.startswith("system."):
+            yield Finding(mart.file, place, "a system table has no change feed", "Delete the entry: its changes make a full build.")
+        elif columns is not None:
+            for name, key in (pair for mapping in mappings for pair in mapping.items()):
+                if name not in columns:
+                    yield Finding(
+                        mart.file, place, f"{source} has no column '{name}'", f"{close_to(name, columns)}".strip() or "Correct it."
+                    )
+                elif columns[name] != schema[key]:
+                    problem = f"{source}.{name} is {columns[name]}, but the key column {key} is {schema[key]}"
+                    yield Finding(mart.file, place, problem, "Map a column of the same type.")
+
+
+def _rules(mart: Mart) -> Iterator[Finding]:
+    ids = [check.rule_id for check in mart.checks]
+    for rule in mart_rules(mart):
+        if rule.id not in ids:
+            yield Finding(mart.file, "checks", f"two checks have the id '{rule.id.rpartition('_')[0]}'", "Give each an 'id' of its own.")
+
+
+# what the SQL gives ------------------------------------------------------------------------------------------------
+def _columns(mart: Mart, statement: Statement, catalog: Catalog) -> Iterator[Finding]:
+    try:
+        given = given_schema(statement, catalog)
+    except duckdb.Error as error:
+        line = re.search(r"^LINE (\d+):", str(error), flags=re.M)
+        yield Finding(mart.sql_file, f"line {line.group(1)}" if line else "", duck_words(error).rstrip("."), _remedy(str(error)))
+        return
+    for column in mart.columns:
+        if column.name not in given:
+            problem = f"column {column.name} is declared, but the SQL does not give it"
+            yield Finding(mart.file, f"columns[{column.name}]", problem, f"{close_to(column.name, given)}It gives {', '.join(given)}.")
+            continue
+        declared = column_type(column, catalog)
+        if not fits(given[column.name], declared):
+            problem = f"column {column.name} is declared {declared}, but the SQL gives {given[column.name]}"
+            yield Finding(mart.file, f"columns[{column.name}]", problem, f"Cast it in {mart.sql_file}, or declare another type.")
+    for name in given:
+        if name not in mart.column_names:
+            remedy = f"Declare it in {mart.file}, or leave it out of the SELECT."
+            yield Finding(mart.sql_file, "", f"the SQL gives column '{name}', which is not declared", remedy)
+
+
+def fits(given: pl.DataType, declared: pl.DataType) -> bool:
+    """Whether values of one type can be stored as the other without bending them (numbers are checked value by value when built)."""
+    if given == declared or given == pl.Null:
+        return True
+    if declared.is_numeric():
+        return given.is_numeric() and (not declared.is_integer() or not given.is_float())
+    if declared.is_temporal() and given.is_temporal():
+        return isinstance(given, pl.Datetime) == isinstance(declared, pl.Datetime)
+    return isinstance(given, (pl.String, pl.Enum, pl.Categorical)) and declared == pl.String
+
+
+def _remedy(words: str) -> str:
+    near = re.search(r"Candidate bindings: (.+)", words)
+    return f"Columns near it: {near.group(1)}." if near else "Correct the SQL at that line."

@@ -1,0 +1,134 @@
+"""The record of builds and the results of the marts' own checks, as two Delta tables beside the marts: they only grow.
+
+A build's record says which version of which source was read, under which definition, and what came of it. Losing it to a crash loses
+nothing: the mart is then computed again from the same inputs and comes out the same.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import polars as pl
+from deltalake import DeltaTable, write_deltalake
+
+from districtlake.marts.table import path_of
+from districtlake.quality import results as quality_results
+from districtlake.quality.results import results_frame
+from districtlake.quality.validation import RuleResult
+from districtlake.warehouse.tables import scan_delta
+
+Outcome = Literal["built", "unchanged", "skipped", "held", "failed", "blocked"]
+OUTCOME_TITLES: dict[str, str] = {
+    "built": "已更新", "unchanged": "重算无变化", "skipped": "无需重算", "held": "暂停（保留上一版）", "failed": "失败（保留上一版）",
+    "blocked": "上游失败（保留上一版）",
+}  # fmt: skip
+
+GOOD = ("built", "unchanged")
+MOST_FILES = 60
+"""The two tables get a small file a run; above this many they are compacted."""
+
+BUILDS: dict[str, Any] = {
+    "mart": pl.String, "outcome": pl.String, "mode": pl.String, "definition": pl.String, "inputs": pl.String, "version": pl.Int64,
+    "rows": pl.Int64, "inserted": pl.Int64, "updated": pl.Int64, "deleted": pl.Int64, "stale_sources": pl.String, "reason": pl.String,
+    "started_at": pl.Datetime("us", "UTC"), "finished_at": pl.Datetime("us", "UTC"), "seconds": pl.Float64,
+}  # fmt: skip
+RESULTS: dict[str, Any] = {"mart": pl.String, **quality_results.SCHEMA}
+"""``_delivery`` holds the build: ``<mart>@<moment>``."""
+
+
+@dataclass(frozen=True)
+class Build:
+    """One mart in one run.
+
+    Attributes:
+        outcome: "built" (a new version) | "unchanged" (computed, no row differs) | "skipped" (inputs and definition as before) |
+            "held" (a ``hold`` check failed) | "failed" | "blocked" (a mart it reads failed).
+        mode: "full" or "incremental"; empty where nothing was computed.
+        inputs: source -> the version read; version: the mart's, after the build.
+        stale_sources: resource -> why its newest delivery is not in what was read.
+        reason: why it failed, was held or blocked, or why an incremental mart was built in full.
+    """
+
+    mart: str
+    outcome: Outcome
+    mode: str = ""
+    definition: str = ""
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    version: int | None = None
+    rows: int = 0
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+    stale_sources: Mapping[str, str] = field(default_factory=dict)
+    reason: str = ""
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    seconds: float = 0.0
+    results: tuple[RuleResult, ...] = ()
+
+    @property
+    def id(self) -> str:
+        assert self.started_at is not None
+        return f"{self.mart}@{self.started_at:%Y%m%dT%H%M%S.%fZ}"
+
+    def row(self) -> dict[str, Any]:
+        """The line of the builds table."""
+        return {
+            **{name: getattr(self, name) for name in BUILDS},
+            "inputs": json.dumps(dict(self.inputs), sort_keys=True),
+            "stale_sources": json.dumps(dict(self.stale_sources), sort_keys=True, ensure_ascii=False),
+        }
+
+
+def append(lake: Path, builds: Sequence[Build]) -> None:
+    """Add builds and their checks' results; those that were skipped leave no line."""
+    told = [build for build in builds if build.outcome != "skipped"]
+    if not told:
+        return
+    parts = [
+        results_frame(build.results, build.id, build.finished_at).select(pl.lit(build.mart).alias("mart"), pl.all())
+        for build in told
+        if build.results and build.finished_at is not None
+    ]
+    if parts:
+        _append(path_of(lake, "system.mart_results"), pl.concat(parts).cast(pl.Schema(RESULTS)))
+    _append(path_of(lake, "system.mart_builds"), pl.DataFrame([build.row() for build in told], schema=BUILDS))
+
+
+def _append(path: Path, frame: pl.DataFrame) -> None:
+    write_deltalake(str(path), frame.to_arrow(), mode="append")
+    table = DeltaTable(str(path))
+    if len(table.file_uris()) > MOST_FILES:
+        table.optimize.compact()
+
+
+def _read(lake: Path, name: str, schema: dict[str, Any]) -> pl.DataFrame:
+    path = str(path_of(lake, f"system.{name}"))
+    return scan_delta(DeltaTable(path)).collect() if DeltaTable.is_deltatable(path) else pl.DataFrame(schema=schema)
+
+
+def builds(lake: Path) -> pl.DataFrame:
+    """Every recorded build, oldest first; schema ``BUILDS``."""
+    return _read(lake, "mart_builds", BUILDS).sort("started_at", "finished_at", maintain_order=True)
+
+
+def results(lake: Path) -> pl.DataFrame:
+    """The results of every build's checks; schema ``RESULTS``."""
+    return _read(lake, "mart_results", RESULTS).sort("validated_at", "rule", maintain_order=True)
+
+
+def latest(lake: Path) -> tuple[dict[str, Build], dict[str, Build]]:
+    """(the last build of each mart, the last good one of each)."""
+    last: dict[str, Build] = {}
+    good: dict[str, Build] = {}
+    for row in builds(lake).iter_rows(named=True):
+        build = Build(**{**row, "inputs": json.loads(row["inputs"]), "stale_sources": json.loads(row["stale_sources"])})
+        last[build.mart] = build
+        if build.outcome in GOOD:
+            good[build.mart] = build
+    return last, good

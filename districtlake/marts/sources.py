@@ -1,0 +1,205 @@
+"""The inputs of a build, pinned: a resource or mart at a Delta version, a system table as it stood when it was first asked for.
+
+A resource that was never delivered is an empty relation of its catalogue's columns, so that a mart can be built before all agencies deliver.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+from deltalake import DeltaTable
+
+from districtlake.catalog.models import Catalog
+from districtlake.delivery.district import District
+from districtlake.errors import DistrictLakeError
+from districtlake.marts.definition import source_schema
+from districtlake.marts.statements import Statement
+from districtlake.marts.system import SYSTEM_TABLES, digest
+from districtlake.settings import Settings
+from districtlake.warehouse.relations import Files, files_of
+from districtlake.warehouse.statement import SYSTEM, schema_in_duckdb
+from districtlake.warehouse.tables import address
+
+ABSENT = "absent"
+"""The version of a source that has no table yet."""
+
+AFFECTED = "affected_keys_"
+
+
+class MartError(DistrictLakeError):
+    """A mart cannot be built; names the mart and what is wrong with its SQL or its rows."""
+
+    code = "mart.failed"
+
+
+def layer_of(source: str, catalog: Catalog) -> str:
+    return "marts" if source in catalog.marts else "warehouse"
+
+
+class Inputs:
+    """The sources of one run. Every mart of the run sees the same version of each; a mart just built counts from then on."""
+
+    def __init__(self, district: District):
+        self.district = district
+        self._versions: dict[str, str] = {}
+        self._frames: dict[str, pl.DataFrame] = {}
+
+    def version(self, source: str) -> str:
+        """A Delta version as text, ``ABSENT``, or the digest of a system table's rows."""
+        if source not in self._versions:
+            self._versions[source] = self._pin(source)
+        return self._versions[source]
+
+    def forget(self, source: str) -> None:
+        """A mart was built: its next reader sees the new version."""
+        self._versions.pop(source, None)
+
+    def versions(self, sources: Sequence[str]) -> dict[str, str]:
+        return {source: self.version(source) for source in sources}
+
+    def _pin(self, source: str) -> str:
+        if source.startswith(f"{SYSTEM}."):
+            frame = SYSTEM_TABLES[source.partition(".")[2]].frame(self.district)
+            self._frames[source] = frame
+            return digest(frame)
+        path = self.path(source)
+        return str(DeltaTable(str(path)).version()) if DeltaTable.is_deltatable(str(path)) else ABSENT
+
+    def path(self, source: str) -> Path:
+        return address(self.district.lake, layer_of(source, self.district.catalog), source)
+
+    def relation(self, source: str) -> Any:
+        """The Parquet files of its version (columns and filters reach them), or a table in memory."""
+        version = self.version(source)
+        if source in self._frames:
+            return self._frames[source].to_arrow()
+        if version == ABSENT:
+            return pl.DataFrame(schema=self.schema(source)).to_arrow()
+        return files_of(DeltaTable(str(self.path(source)), version=int(version)))
+
+    def schema(self, source: str) -> pl.Schema:
+        schema = source_schema(source, self.district.catalog)
+        if schema is None:
+            raise MartError(f"There is no table {source}.", hint="Tables are agency.resource, library.mart and system.table.")
+        return schema
+
+
+@contextmanager
+def duck(settings: Settings | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A DuckDB of its own: bounded memory that spills into the state folder, Shanghai days, nothing outside reachable once ``lock`` is called."""
+    config: dict[str, Any] = {"threads": 2, "preserve_insertion_order": False}
+    if settings is not None:
+        spill = settings.state / "spill"
+        spill.mkdir(parents=True, exist_ok=True)
+        config |= {"memory_limit": f"{settings.sql_memory_mb}MB", "temp_directory": str(spill)}
+    connection = duckdb.connect(":memory:", config=config)
+    try:
+        connection.execute("SET TimeZone = 'Asia/Shanghai'")
+        yield connection
+    finally:
+        connection.close()
+
+
+def lock(connection: duckdb.DuckDBPyConnection, readable: Sequence[str] = ()) -> None:
+    """From now on no file but the ``readable`` ones, no network and no setting can be reached by any statement."""
+    connection.execute(f"SET allowed_paths = {_list(readable)}")
+    connection.execute("SET enable_external_access = false; SET lock_configuration = true")
+
+
+def add_relation(
+    connection: duckdb.DuckDBPyConnection, source: str, relation: Any, schema: pl.Schema, mappings: Sequence[Mapping[str, str]] = ()
+) -> tuple[str, ...]:
+    """Make ``relation`` readable as ``source`` with exactly the catalogue's columns; one that the table has not got yet is null.
+
+    ``mappings`` (source column -> key column) restrict it to rows that hold one of the affected keys. Returns the files it reads.
+    """
+    agency, _, name = source.partition(".")
+    agency = schema_in_duckdb(agency)
+    handle = f"in__{agency}__{name}"
+    connection.register("__empty", pl.DataFrame(schema=schema).to_arrow())
+    connection.execute(f'CREATE TEMP TABLE "{handle}__empty" AS FROM "__empty"')
+    connection.unregister("__empty")
+    if isinstance(relation, Files):
+        paths, known = relation.paths, set(relation.names)
+        rows = f"read_parquet({_list(paths)}, union_by_name = true)" if paths else ""
+    else:
+        paths, known = (), set(relation.schema.names)
+        connection.register(handle, relation)
+        rows = f'"{handle}"'
+    columns = ", ".join(_quoted(column for column in schema if column in known))
+    where = " OR ".join(
+        f"({', '.join(_quoted(mapping))}) IN (SELECT {', '.join(_quoted(mapping.values()))} FROM {AFFECTED})" for mapping in mappings
+    )
+    condition = f" WHERE {where}" if where else ""
+    selected = f" UNION ALL BY NAME SELECT {columns} FROM {rows}{condition}" if rows and columns else ""
+    connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{agency}"')
+    connection.execute(f'CREATE VIEW "{agency}"."{name}" AS FROM "{handle}__empty"{selected}')
+    return paths
+
+
+def _list(paths: Sequence[str]) -> str:
+    return "[" + ", ".join("'" + path.replace("'", "''") + "'" for path in paths) + "]"
+
+
+def _quoted(names: Any) -> list[str]:
+    return [f'"{name}"' for name in names]
+
+
+def given_schema(statement: Statement, catalog: Catalog) -> pl.Schema:
+    """The columns and types that the statement gives over the catalogue's tables. Raises duckdb.Error with the line and place."""
+    with duck() as connection:
+        for source in statement.sources:
+            schema = source_schema(source, catalog)
+            if schema is not None:
+                add_relation(connection, source, pl.DataFrame(schema=schema).to_arrow(), schema)
+        lock(connection)
+        return pl.DataFrame(connection.sql(statement.runnable).to_arrow_table()).schema
+
+
+def select(
+    statement: Statement,
+    inputs: Inputs,
+    columns: Sequence[str],
+    *,
+    affected: pl.DataFrame | None = None,
+    mappings: Mapping[str, Sequence[Mapping[str, str]]] | None = None,
+) -> pl.DataFrame:
+    """Run the statement over the pinned inputs; ``columns`` in this order.
+
+    ``affected`` (unique key values) restricts the sources named in ``mappings``, and then the result.
+
+    Raises:
+        MartError: DuckDB refuses the statement or runs out of memory; its words are kept to the first line.
+    """
+    with duck(inputs.district.settings) as connection:
+        if affected is not None:
+            connection.register(AFFECTED, affected.to_arrow())
+        readable: list[str] = []
+        for source in statement.sources:
+            restricted = (mappings or {}).get(source, ()) if affected is not None else ()
+            readable += add_relation(connection, source, inputs.relation(source), inputs.schema(source), restricted)
+        lock(connection, readable)
+        names = ", ".join(_quoted(columns))
+        sql = f"SELECT {names} FROM (\n{statement.runnable.rstrip().rstrip(';')}\n) AS built"
+        if affected is not None:
+            keys = ", ".join(_quoted(affected.columns))
+            sql += f" WHERE ({keys}) IN (SELECT {keys} FROM {AFFECTED})"
+        try:
+            return pl.DataFrame(connection.sql(sql).to_arrow_table())
+        except duckdb.Error as error:
+            raise MartError(
+                f"DuckDB: {duck_words(error)}", hint="Correct the mart's SQL; districtlake catalog check shows the line."
+            ) from None
+
+
+def duck_words(error: duckdb.Error) -> str:
+    """The first line of what DuckDB says, without the values it may quote ("Could not convert string '…'")."""
+    import re
+
+    first = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    return re.sub(r"'(?:[^']|'')*'", "'…'", first) if "onver" in first or "ast" in first else first
