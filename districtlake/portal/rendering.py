@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from markupsafe import Markup, escape
 
 from districtlake.access.sessions import Signed
-from districtlake.access.viewer import ROLES, Viewer
+from districtlake.access.viewer import AGENCY_ROLES, ROLES, Viewer
 from districtlake.clock import SHANGHAI
 
 HERE = Path(__file__).parent
@@ -48,7 +48,8 @@ class Entry:
     roles: frozenset[str] = frozenset()
 
 
-MENU: list[Entry] = [Entry("/", "desk")]
+_DISTRICT = frozenset(role for role in ROLES if role not in AGENCY_ROLES)
+MENU: tuple[Entry, ...] = (Entry("/", "desk"), Entry("/resources", "resources"), Entry("/board", "board", _DISTRICT))
 
 
 def navigation(viewer: Viewer) -> list[Entry]:
