@@ -7,7 +7,6 @@ from typing import Annotated, Any
 import polars as pl
 import typer
 
-from districtlake.catalog.models import DIMENSION_TITLES
 from districtlake.cli.options import Agency, Json, Limit, Resource
 from districtlake.cli.output import console, show_rows
 from districtlake.errors import OperationRefused
@@ -26,6 +25,7 @@ def problems(
     例：districtlake problems --agency market_regulation
     """
     from districtlake.delivery.district import open_district
+    from districtlake.quality.shown import shown
     from districtlake.warehouse.history import scan
 
     if state not in ("open", "closed", "all"):
@@ -49,7 +49,7 @@ def problems(
             frame = frame.filter(pl.col("rule") == rule)
         found = frame.collect()
         total += found.height
-        rows += [_row(record, entry, district) for record in found.head(max(0, limit - len(rows))).iter_rows(named=True)]
+        rows += [shown(record, entry, district.catalog) for record in found.head(max(0, limit - len(rows))).iter_rows(named=True)]
     columns = {
         "resource": "资源", "rule": "规则", "key": "主键", "item_title": "数据项", "value": "当前值", "reason": "原因",
         "dimension_title": "维度", "place": "位置", "sightings": "出现次数", "first_delivery": "首见交付",
@@ -57,38 +57,6 @@ def problems(
     show_rows(rows, columns, as_json=as_json, empty="没有问题。")
     if not as_json and total > len(rows):
         console.print(f"共 {total:,} 个，显示 {len(rows)} 个；--limit 可增加。")
-
-
-def _masked(parts: list[str], items: list[str], resource: Any, catalog: Any) -> list[str]:
-    """The parts of a value or key, each masked as its item; parts that cannot be told apart are hidden altogether."""
-    from districtlake.catalog.masking import mask_item
-
-    if len(parts) != len(items):
-        return ["***"]
-    return [mask_item(part, resource.item(name), catalog) or "" for part, name in zip(parts, items, strict=True)]
-
-
-def _row(record: dict[str, Any], resource: Any, district: Any) -> dict[str, Any]:
-    catalog = district.catalog
-    items = [name for name in record["item"].split("+") if name in resource.item_names]
-    value = record["value"]
-    if value is not None and items:
-        parts = value.split(" / ")
-        value = " / ".join(_masked(parts, items, resource, catalog))
-    key = record["key"]
-    if key and not key.startswith("row:") and resource.key:
-        parts = key.split("|")
-        key = "|".join(_masked(parts, list(resource.key), resource, catalog))
-    place = f"{record['file']}" + (f"·{record['sheet']}" if record["sheet"] else "") + (f" 第 {record['row']} 行" if record["row"] else "")
-    return {
-        **{name: record[name] for name in (
-            "problem_id", "resource", "agency", "rule", "rule_title", "state", "sightings", "first_delivery", "last_delivery", "closing",
-            "severity", "on_failure", "dimension", "reason", "first_seen_at", "closed_at",
-        )},
-        "key": key, "value": value, "place": place, "dimension_title": DIMENSION_TITLES[record["dimension"]],
-        "item": record["item"], "item_title": "、".join(resource.item(name).title for name in items),
-        "file": record["file"], "sheet": record["sheet"], "row": record["row"],
-    }  # fmt: skip
 
 
 def tickets(

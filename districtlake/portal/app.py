@@ -46,6 +46,7 @@ def create_app(district: District, *, secure: bool = False, identity_provider: I
     app.add_exception_handler(DistrictLakeError, _known)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(Exception, _unexpected)
     return app
 
 
@@ -71,6 +72,11 @@ async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     places = "、".join(dict.fromkeys(str(one["loc"][-1]) for one in error.errors() if one.get("loc")))
     return await _answer(request, 422, f"填写有误：{places}。", "请按提示修改后再提交。", "request.invalid")
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    """A fault of ours. The server's log has the traceback; the page tells nothing of it."""
+    return await _answer(request, 500, "系统出错，您的操作没有完成。", "请稍后再试；仍不成功请联系区大数据主管机构。", "internal")
 
 
 async def _answer(request: Request, status: int, message: str, hint: str, code: str) -> Response:

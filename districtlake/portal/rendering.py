@@ -49,7 +49,10 @@ class Entry:
 
 
 _DISTRICT = frozenset(role for role in ROLES if role not in AGENCY_ROLES)
-MENU: tuple[Entry, ...] = (Entry("/", "desk"), Entry("/resources", "resources"), Entry("/board", "board", _DISTRICT))
+MENU: tuple[Entry, ...] = (
+    Entry("/", "desk"), Entry("/tickets", "tickets"), Entry("/board", "board", _DISTRICT), Entry("/resources", "resources"),
+    Entry("/upload", "upload", frozenset({"provider", "office"})), Entry("/audit", "audit", frozenset({"office", "auditor"})),
+)  # fmt: skip
 
 
 def navigation(viewer: Viewer) -> list[Entry]:

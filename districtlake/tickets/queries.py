@@ -157,7 +157,7 @@ def list_tickets(
     if limit is not None:
         query = query.limit(limit)
     with store.session(read_only=True) as session:
-        return [_view(ticket, state) for ticket, state in session.execute(query)]
+        return [view_of(ticket, state) for ticket, state in session.execute(query)]
 
 
 _ORDERS: dict[str, tuple[Any, ...]] = {
@@ -178,7 +178,7 @@ def find_ticket(store: Store, number: str, *, clock: Clock, calendar: WorkingCal
         found = session.execute(query).first()
     if found is None:
         raise NotFound(f"No ticket has the number {number}.", hint="List them: districtlake tickets.", code="ticket.not_found")
-    return _view(found[0], found[1])
+    return view_of(found[0], found[1])
 
 
 def ticket_events(store: Store, ticket: str) -> list[Event]:
@@ -226,5 +226,5 @@ def count_tickets(
     return [{**row, "problems": int(row["problems"]), "open_problems": int(row["open_problems"])} for row in found]
 
 
-def _view(ticket: Ticket, state: str) -> TicketView:
+def view_of(ticket: Ticket, state: str) -> TicketView:
     return TicketView(**{name: getattr(ticket, name) for name in _STORED}, due_state=cast(DueState, state))

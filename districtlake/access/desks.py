@@ -1,0 +1,43 @@
+"""Whose tickets a person sees, as a condition that every query carries; and as whom that person acts on them."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from sqlalchemy import ColumnElement, false, or_, select, true
+
+from districtlake.access.viewer import AccessDenied, Viewer
+from districtlake.store.tables import Report, Ticket
+from districtlake.tickets.machine import Actor, Role
+
+
+def seen_tickets(viewer: Viewer) -> ColumnElement[bool]:
+    """The condition for ``viewer``.
+
+    Roles of the district see all. An agency's provider sees what was dispatched to it (feedback reaches the Office first, Article
+    27); its users see what their agency reported, on whomever's desk it lies.
+    """
+    if viewer.district_wide:
+        return true()
+    if viewer.agency is None:
+        return false()
+    reported = Ticket.id.in_(select(Report.ticket_id).where(Report.agency == viewer.agency))
+    if viewer.role == "user":
+        return reported
+    return or_((Ticket.agency == viewer.agency) & Ticket.received_at.is_not(None), reported)
+
+
+def sees_rows(viewer: Viewer, agency: str) -> bool:
+    """Whether the rows under a ticket may be shown: to the agency that provided them and to the district, not to who reported one."""
+    return viewer.role != "user" and viewer.sees(agency)
+
+
+def actor_of(viewer: Viewer) -> Actor:
+    """As whom the viewer acts.
+
+    Raises:
+        AccessDenied: auditors look and do not act.
+    """
+    if viewer.role == "auditor":
+        raise AccessDenied("审计账号只能查看。", hint="办理由数据提供单位和区大数据主管机构进行。")
+    return Actor(viewer.actor, cast(Role, viewer.role), viewer.agency)

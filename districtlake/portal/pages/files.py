@@ -1,0 +1,83 @@
+"""Files in and out: a delivery or correction handed in, a return package taken home."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated
+
+from fastapi import APIRouter, File, Form, Response, UploadFile
+from fastapi.responses import FileResponse
+
+from districtlake.access.viewer import AccessDenied
+from districtlake.delivery.receive import submit
+from districtlake.errors import DistrictLakeError, NotFound
+from districtlake.portal.guard import Visiting
+from districtlake.portal.rendering import page
+from districtlake.portal.uploads import kept
+from districtlake.store.tables import AuditEvent, Package
+
+router = APIRouter()
+
+
+@router.get("/upload")
+def form(visit: Visiting, resource: str = "") -> Response:
+    return _form(visit, resource)
+
+
+def _form(visit: Visiting, resource: str, *, refused: DistrictLakeError | None = None, taken: str = "", again: bool = False) -> Response:
+    viewer = visit.viewer
+    if viewer.role not in ("provider", "office"):
+        raise AccessDenied("数据由提供单位报送。", hint="发现数据有误请用“反馈”。")
+    mine = [one for one in visit.district.catalog.resources.values() if viewer.sees(one.agency)]
+    return page(
+        visit.request, "upload.html", visit.signed, status=409 if refused else 200, resources=sorted(mine, key=lambda one: one.id),
+        chosen=resource, refused=refused, taken=taken, again=again,
+    )  # fmt: skip
+
+
+@router.post("/upload")
+def take(
+    visit: Visiting, resource: Annotated[str, Form(max_length=200)], file: Annotated[UploadFile, File()],
+    correction: Annotated[str, Form()] = "", data_date: Annotated[str, Form(max_length=10)] = "",
+) -> Response:  # fmt: skip
+    """A file becomes a delivery; it is processed like every other (the daemon looks every few seconds, the night takes what is left)."""
+    district, viewer = visit.district, visit.viewer
+    entry = district.resource(resource)
+    viewer.require(entry.agency, f"resource {resource}")
+    if viewer.role not in ("provider", "office"):
+        raise AccessDenied("数据由提供单位报送。", hint="发现数据有误请用“反馈”。")
+    try:
+        if correction and not entry.key:
+            raise DistrictLakeError(f"“{entry.title}”没有主键，不能按行更正。", hint="请重新报送整份文件。", code="portal.no_key")
+        day = date.fromisoformat(data_date) if data_date else None
+        with kept(file.file, file.filename or "", district.settings.state / "uploads", most=district.settings.max_file_mb * 2**20) as path:
+            received = submit(district, path, entry.id, correction=bool(correction), data_date=day, actor=viewer.actor)
+    except ValueError:
+        return _form(visit, resource, refused=DistrictLakeError("数据日期写得不对。", hint="请写成 2026-03-09 的形式。"))
+    except DistrictLakeError as error:
+        return _form(visit, resource, refused=error)
+    if received.notices:
+        notice = received.notices[0]
+        return _form(visit, resource, refused=DistrictLakeError(notice.message, hint=notice.hint, code=notice.code))
+    return _form(visit, resource, taken=received.new[0] if received.new else "", again=not received.new)
+
+
+@router.get("/packages/{package}")
+def download(visit: Visiting, package: str) -> Response:
+    """A return package, to the agency it is for and to the Office. It holds rows in the clear: every download is on record."""
+    district, viewer = visit.district, visit.viewer
+    with district.store.session(read_only=True) as session:
+        found = session.get(Package, package)
+    if found is None or not viewer.sees(found.agency) or viewer.role not in ("provider", "office"):
+        raise NotFound("没有这个退回包，或它不在您的范围内。", hint="请从工单页下载。")
+    path = district.settings.outbox / found.file
+    if not path.is_file():
+        raise NotFound("退回包的文件已不在发件箱中。", hint="请联系区大数据主管机构。")
+    with district.store.session() as session:
+        session.add(
+            AuditEvent(
+                at=district.clock.now(), actor=viewer.actor, action="package.downloaded", object_kind="package", object_id=found.id, reason="",
+                data={"agency": found.agency, "rows": found.rows},
+            )
+        )  # fmt: skip
+    return FileResponse(path, filename=path.name, headers={"X-Content-Type-Options": "nosniff"})

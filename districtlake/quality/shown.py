@@ -1,0 +1,45 @@
+"""A problem as it may be shown on screens: key and value masked item by item, its place in words. One form for command line and portal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from districtlake.catalog.masking import mask_item
+from districtlake.catalog.models import DIMENSION_TITLES, Catalog, Resource
+
+_KEPT = (
+    "problem_id", "resource", "agency", "rule", "rule_title", "state", "sightings", "first_delivery", "last_delivery", "closing",
+    "severity", "on_failure", "dimension", "reason", "first_seen_at", "closed_at", "item", "file", "sheet", "row",
+)  # fmt: skip
+
+
+def shown(record: Mapping[str, Any], resource: Resource, catalog: Catalog, *, unmasked: bool = False) -> dict[str, Any]:
+    """One row of the register (``quality.problems.REGISTER``) as a person sees it.
+
+    Args:
+        unmasked: show key and value as delivered; the caller answers for the audit.
+
+    Returns:
+        The register's identity and dates, and ``key``, ``value``, ``place``, ``dimension_title``, ``item_title``.
+    """
+    items = [name for name in record["item"].split("+") if name in resource.item_names]
+    key, value = record["key"], record["value"]
+    if not unmasked:
+        if value is not None and items:
+            value = " / ".join(_masked(value.split(" / "), items, resource, catalog))
+        if key and not key.startswith("row:") and resource.key:
+            key = "|".join(_masked(key.split("|"), list(resource.key), resource, catalog))
+    place = f"{record['file']}" + (f"·{record['sheet']}" if record["sheet"] else "") + (f" 第 {record['row']} 行" if record["row"] else "")
+    return {
+        **{name: record[name] for name in _KEPT},
+        "key": key, "value": value, "place": place, "dimension_title": DIMENSION_TITLES[record["dimension"]],
+        "item_title": "、".join(resource.item(name).title for name in items),
+    }  # fmt: skip
+
+
+def _masked(parts: Sequence[str], items: Sequence[str], resource: Resource, catalog: Catalog) -> list[str]:
+    """Each part masked as its item; parts that cannot be told apart are hidden altogether."""
+    if len(parts) != len(items):
+        return ["***"]
+    return [mask_item(part, resource.item(name), catalog) or "" for part, name in zip(parts, items, strict=True)]
