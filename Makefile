@@ -24,7 +24,7 @@ ROWS ?= 1000000
 COLUMNS ?= 20
 TESTS ?= tests
 
-.PHONY: help nightly next-day ui daemon test test-all lint format types lock clean reset doctor bench-way
+.PHONY: dictionary help nightly next-day ui daemon test test-all lint format types lock clean reset doctor bench-way
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ next-day: $(RUN_READY) ## the demonstration district lives one more day, and is 
 
 ui: $(RUN_READY) ## Dagster's UI with what `make nightly` ran, at PORT, on this machine only
 	@scripts/ui $(PORT)
+
+dictionary: $(RUN_READY) ## the data dictionary of the state folder as a site of plain files
+	@$(BIN)/districtlake dictionary
 
 doctor: $(RUN_READY) ## is everything in order, and if not, what to do
 	@$(BIN)/districtlake doctor

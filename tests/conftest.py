@@ -11,6 +11,9 @@ import pytest
 
 from districtlake.clock import SHANGHAI, FixedClock
 from districtlake.settings import PROJECT_ROOT, Settings
+from tests.demonstration import demonstration
+
+__all__ = ["demonstration"]
 
 NOON = FixedClock(datetime(2026, 3, 6, 12, 0, tzinfo=SHANGHAI))
 

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from districtlake.catalog.parts import Check, Frozen, Identifier, NonEmpty, Sensitivity
+from districtlake.catalog.parts import Check, Frozen, Identifier, NonEmpty, SampleQuery, Sensitivity
 
 ColumnType = Literal["text", "integer", "number", "date", "timestamp", "boolean"]
 """Types of a column that is no data element; an amount is better an element, whose kind gives digits after the point."""
@@ -97,6 +97,7 @@ class Mart(Frozen):
     columns: Annotated[tuple[MartColumn, ...], Field(min_length=1)]
     checks: tuple[Check, ...] = ()
     incremental: Incremental | None = None
+    queries: tuple[SampleQuery, ...] = ()
     sql: str = ""
     file: str = ""  # the YAML file, for messages
     sql_file: str = ""

@@ -25,6 +25,7 @@ from districtlake.catalog.parts import (
     NonEmpty,
     OnFailure,
     RuleId,
+    SampleQuery,
     Sensitivity,
     Severity,
 )
@@ -32,7 +33,7 @@ from districtlake.catalog.parts import (
 __all__ = [
     "COLUMN_ARGUMENTS", "DELIVERY_COLUMNS", "DIMENSION_TITLES", "Agency", "Catalog", "Check", "CodeList", "Cycle", "Dimension", "Element",
     "Frozen", "Identifier", "Item", "Library", "Mart", "Mode", "NonEmpty", "OnFailure", "Opening", "Reference", "Resource", "RuleId",
-    "Sensitivity", "Severity", "Sharing", "Source",
+    "SampleQuery", "Sensitivity", "Severity", "Sharing", "Source",
 ]  # fmt: skip
 
 
@@ -263,6 +264,7 @@ class Resource(Frozen):
     key: tuple[Identifier, ...] = ()  # empty: no natural key, the row's fingerprint is its identity
     source: Source
     checks: tuple[Check, ...] = ()
+    queries: tuple[SampleQuery, ...] = ()  # to begin with; shown in the data dictionary
     engine: Literal["embedded"] = "embedded"
     file: str = ""  # where this entry was read from, for error messages
 

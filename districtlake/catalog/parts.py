@@ -32,6 +32,13 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
 
 
+class SampleQuery(Frozen):
+    """A query to begin with, shown in the data dictionary; the tests run every one. It gives aggregates, never rows of persons."""
+
+    title: NonEmpty
+    sql: NonEmpty
+
+
 COLUMN_ARGUMENTS = ("column", "column_A", "column_B", "column_list", "column_set")
 """The arguments in which GX's expectations take the names of columns."""
 
