@@ -5,36 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import duckdb
 import polars as pl
 from deltalake import DeltaTable
 
-from districtlake.analysis.ask import open_session
 from districtlake.analysis.export import json_value
 from districtlake.analysis.relations import relations_of
 from districtlake.analysis.samples import masked_sample
-from districtlake.catalog.models import DIMENSION_TITLES, Catalog, CodeList, Item, Mart, Resource
+from districtlake.catalog.models import DIMENSION_TITLES, Catalog, CodeList, Item, Resource
 from districtlake.clock import local_date
 from districtlake.delivery import ledger
 from districtlake.delivery.district import District
-from districtlake.dictionary.queries import queries_of, queries_of_mart
+from districtlake.dictionary.marts import mart_entry, readers_of, system_entries
+from districtlake.dictionary.queries import queries_of
+from districtlake.dictionary.words import MODES, rule_entry, sensitivity, sql_type
 from districtlake.policy.cycles import CYCLE_TITLES
 from districtlake.quality.derive import rules_of
 from districtlake.quality.results import by_dimension
-from districtlake.quality.rules import Rule
 from districtlake.standards.kinds import KINDS
 from districtlake.supervision.timeliness import STATE_TITLES, timeliness_frame
-from districtlake.warehouse.statement import QueryError, parse
 from districtlake.warehouse.tables import address, scan_table
 
 VERSION = 1
 """Of the document's shape; grows when a key changes its meaning or goes."""
 SHOWN_DELIVERIES = 12
 SAMPLE_ROWS = 3
-SEVERITIES = {"critical": "严重", "warning": "警告", "info": "提示"}
-FATES = {"report": "报告", "quarantine": "隔离", "hold": "暂停"}
-MODES = {"snapshot": "全量快照", "incremental": "增量", "append": "追加"}
-SENSITIVITIES = {"L1": "L1 公开", "L2": "L2 内部", "L3": "L3 敏感", "L4": "L4 高敏感"}
 _SAMPLED = "unconditional"
 """Samples, though masked, are shown of what is shared without conditions; the dictionary is a file that travels (ADR 0011)."""
 
@@ -43,10 +37,11 @@ def dictionary(district: District) -> dict[str, Any]:
     """Everything about every table; JSON-safe. Holds counts and descriptions, and no row but masked samples."""
     catalog = district.catalog
     known = {name for name, relation in relations_of(district).items() if relation.exists()}
-    readers = _readers(catalog)
+    readers = readers_of(district)
     freshness = {row["resource"]: row for row in timeliness_frame(district).to_dicts()}
     tables = [_resource(district, entry, known, readers, freshness.get(entry.id)) for entry in catalog.resources.values()]
-    tables += [_mart(district, mart, known, readers) for mart in catalog.marts.values()]
+    tables += [mart_entry(district, mart, known, readers) for mart in catalog.marts.values()]
+    tables += system_entries(district, readers)
     used = {column["codes"] for table in tables for column in table["columns"] if column.get("codes")}
     document = {
         "version": VERSION,
@@ -62,36 +57,19 @@ def dictionary(district: District) -> dict[str, Any]:
 
 
 def _groups(catalog: Catalog, tables: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Agencies, then libraries, each with its tables; what holds nothing is left out."""
+    """Agencies, then libraries, then the system tables, each with its tables; what holds nothing is left out."""
     named = {name: ("agency", agency.name, agency.contact or "") for name, agency in catalog.agencies.items()}
     named |= {name: ("library", library.name, library.description) for name, library in catalog.libraries.items()}
     held: dict[str, list[str]] = {}
     for table in tables:
         held.setdefault(table["schema"], []).append(table["id"])
-    order = [*(n for n in named if named[n][0] == "agency"), *(n for n in named if named[n][0] == "library")]
+    named["system"] = ("system", "系统表", "")
+    order = sorted(named, key=lambda name: ("agency", "library", "system").index(named[name][0]))
     return [
         {"id": name, "kind": named[name][0], "title": named[name][1], "description": named[name][2], "tables": held[name]}
         for name in order
         if name in held
     ]
-
-
-def _readers(catalog: Catalog) -> dict[str, list[str]]:
-    """Table -> marts that read it, from their SQL."""
-    found: dict[str, list[str]] = {}
-    for mart in catalog.marts.values():
-        for source in sources_of(mart):
-            found.setdefault(source, []).append(mart.id)
-    return found
-
-
-def sources_of(mart: Mart) -> tuple[str, ...]:
-    """The tables a mart's SQL reads; none where it cannot be parsed (``catalog check`` tells)."""
-    with duckdb.connect(":memory:") as connection:
-        try:
-            return parse(connection, mart.sql).tables
-        except QueryError:
-            return ()
 
 
 def _resource(
@@ -116,7 +94,7 @@ def _resource(
         },
         "key": list(entry.key),
         "columns": [_column(item, entry, catalog) for item in entry.items if not item.volatile],
-        "rules": [_rule(rule) for rule in rules_of(entry, catalog)],
+        "rules": [rule_entry(rule) for rule in rules_of(entry, catalog)],
         "freshness": _freshness(freshness),
         "counts": _counts(district, entry) if there else None,
         "quality": _quality(district, entry) if there else None,
@@ -132,27 +110,10 @@ def _column(item: Item, entry: Resource, catalog: Catalog) -> dict[str, Any]:
     level = catalog.sensitivity_of(item)
     return {
         "name": item.name, "title": item.title, "element": element.id, "element_title": element.name, "definition": element.definition,
-        "type": _sql_type(KINDS[element.kind].dtype(element)), "format": element.format, "unit": item.unit or element.unit or "",
-        "codes": element.codes, "sensitivity": level, "sensitivity_title": SENSITIVITIES[level], "required": item.required,
+        "type": sql_type(KINDS[element.kind].dtype(element)), "format": element.format, "unit": item.unit or element.unit or "",
+        "codes": element.codes, **sensitivity(level), "required": item.required,
         "key": item.name in entry.key, "references": f"{item.references.resource}.{item.references.item}" if item.references else None,
-    }  # fmt: skip
-
-
-def _sql_type(kind: pl.DataType) -> str:
-    """The type as SQL shows it."""
-    if isinstance(kind, pl.Decimal):
-        return f"DECIMAL({kind.precision},{kind.scale})"
-    if isinstance(kind, pl.Datetime):
-        return "TIMESTAMP WITH TIME ZONE" if kind.time_zone else "TIMESTAMP"
-    names = {pl.String: "VARCHAR", pl.Date: "DATE", pl.Boolean: "BOOLEAN", pl.Int64: "BIGINT", pl.Float64: "DOUBLE"}
-    return next((name for base, name in names.items() if kind == base), str(kind).upper())
-
-
-def _rule(rule: Rule) -> dict[str, Any]:
-    return {
-        "id": rule.id, "title": rule.title, "dimension": rule.dimension, "dimension_title": DIMENSION_TITLES[rule.dimension],
-        "severity": rule.severity, "severity_title": SEVERITIES[rule.severity], "on_failure": rule.on_failure,
-        "on_failure_title": FATES[rule.on_failure], "version": rule.version,
+        "from": [],
     }  # fmt: skip
 
 
@@ -213,35 +174,6 @@ def _changes(district: District, entry: Resource) -> list[dict[str, Any]]:
 def _sample(district: District, entry: Resource) -> dict[str, Any]:
     frame = masked_sample(district, entry.id, SAMPLE_ROWS)
     return {"columns": frame.columns, "rows": [list(row) for row in frame.rows()], "masked": True}
-
-
-def _mart(district: District, mart: Mart, known: set[str], readers: Mapping[str, list[str]]) -> dict[str, Any]:
-    catalog = district.catalog
-    library = catalog.libraries[mart.library]
-    rows = None
-    if mart.id in known:
-        with open_session(district, f"select count(*) as n from {mart.id}") as session:
-            rows = int(session.table()["n"][0].as_py())
-    columns = []
-    for column in mart.columns:
-        element = catalog.elements[column.element] if column.element else None
-        level = column.sensitivity or (element.sensitivity if element else "L1")
-        columns.append(
-            {
-                "name": column.name, "title": column.title, "element": column.element, "element_title": element.name if element else "",
-                "definition": column.description or (element.definition if element else ""), "format": element.format if element else "",
-                "type": _sql_type(KINDS[element.kind].dtype(element)) if element else str(column.type).upper(),
-                "unit": column.unit or "", "codes": element.codes if element else None, "sensitivity": level,
-                "sensitivity_title": SENSITIVITIES[level], "required": False, "key": column.name in mart.key, "references": None,
-            }
-        )  # fmt: skip
-    return {
-        "id": mart.id, "schema": mart.library, "name": mart.name, "kind": "mart", "title": mart.title, "description": mart.description,
-        "library": library.name, "owner": mart.owner, "key": list(mart.key), "columns": columns, "rules": [], "freshness": None,
-        "counts": None if rows is None else {"rows": rows}, "quality": None, "changes": [], "sql": mart.sql,
-        "lineage": {"reads": list(sources_of(mart)), "read_by": readers.get(mart.id, [])},
-        "queries": queries_of_mart(mart), "sample": None,
-    }  # fmt: skip
 
 
 def _code_list(codes: CodeList) -> dict[str, Any]:

@@ -45,7 +45,7 @@ def _write(document: dict[str, Any], folder: Path) -> None:
 
     source = Path(__file__).parent / "templates"
     environment = Environment(loader=FileSystemLoader(source), autoescape=True, trim_blocks=True, undefined=StrictUndefined)
-    tables = {table["id"]: table for table in document["tables"]}
+    tables = {table["id"]: _Lenient(table) for table in document["tables"]}
     urls = {table["id"]: f"{table['schema']}/{table['name']}.html" for table in document["tables"]}
     shared = {
         "document": document, "tables": tables, "urls": urls, "percent": percent, "most_codes": MOST_CODES,
@@ -58,7 +58,7 @@ def _write(document: dict[str, Any], folder: Path) -> None:
     for table in tables.values():
         lists = dict.fromkeys(column["codes"] for column in table["columns"] if column["codes"])
         page = template.render(
-            **shared, root="../", table=_Lenient(table), code_lists=[(name, document["code_lists"][name]) for name in lists],
+            **shared, root="../", table=table, code_lists=[(name, document["code_lists"][name]) for name in lists],
             chart=changes_chart(table["changes"], f"{table['title']}：最近 {len(table['changes'])} 次交付改变的行"), sections=_sections(table),
         )  # fmt: skip
         target = folder / urls[table["id"]]

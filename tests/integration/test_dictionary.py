@@ -36,7 +36,9 @@ def delivered(document: dict[str, Any]) -> list[dict[str, Any]]:
 
 def test_every_table_and_column_of_the_catalogue_is_there(document: dict[str, Any], demonstration: District) -> None:
     catalog = demonstration.catalog
-    assert {table["id"] for table in document["tables"]} == {*catalog.resources, *catalog.marts}
+    named = {table["id"] for table in document["tables"] if table["kind"] != "system"}
+    assert named == {*catalog.resources, *catalog.marts}
+    assert "system.results" in {table["id"] for table in document["tables"]}
     for table in document["tables"]:
         if table["kind"] == "resource":
             entry = catalog.resources[table["id"]]
@@ -103,6 +105,15 @@ def test_no_query_and_no_page_shows_a_person(document: dict[str, Any], site: Pat
             with open_session(demonstration, query["sql"]) as session:
                 shown += str(session.table().to_pylist())
     assert [value for value in secret if value in shown] == []
+
+
+def test_a_mart_tells_what_it_is_made_of_and_a_resource_what_is_made_of_it(document: dict[str, Any]) -> None:
+    tables = {table["id"]: table for table in document["tables"]}
+    persons, population = tables["population.persons"], tables["public_security_bureau.population"]
+    assert population["id"] in persons["lineage"]["reads"]
+    assert persons["id"] in population["lineage"]["read_by"]
+    assert any(origin.startswith(population["id"]) for column in persons["columns"] for origin in column["from"])
+    assert persons["build"]["outcome"] == "built"
 
 
 def test_samples_only_of_what_is_shared_without_conditions(document: dict[str, Any]) -> None:
