@@ -29,13 +29,16 @@ def generate(
     seed: Annotated[int, typer.Option(help="随机种子：相同种子得到相同字节")] = 20260302,
     days: Annotated[int, typer.Option(min=1, help="连续多少天")] = 5,
     first_day: Annotated[str, typer.Option(help="第一天 YYYY-MM-DD")] = "2026-03-02",
-    size: Annotated[int, typer.Option(min=200, help="人口规模；其余资源按比例")] = 2000,
+    size: Annotated[int, typer.Option(min=100, help="人口规模，一百至数百万；其余资源按比例")] = 2000,
+    resources: Annotated[
+        list[str] | None, typer.Option("--resources", help="只交付这些资源（机构.资源，可重复或用逗号分隔；默认全部）")
+    ] = None,
     if_missing: Annotated[bool, typer.Option("--if-missing", help="已有则不动")] = False,
     as_json: Json = False,
 ) -> None:
-    """生成演示区的交付和错误清单（ground_truth.jsonl）。
+    """生成演示区的交付、错误清单（ground_truth.jsonl）和比对线索清单（ground_truth_leads.jsonl）。
 
-    例：districtlake demo generate --days 3 --size 500
+    例：districtlake demo generate --days 3 --size 500 --resources public_security_bureau.population,public_security_bureau.deaths
     """
     from districtlake.demo import generate as make
 
@@ -50,7 +53,16 @@ def generate(
         raise OperationRefused(
             f"There already is a district in {folder}.", hint="Give another --target, or go on with: districtlake demo next-day."
         )
-    made = make(folder, seed=seed, days=days, first_day=date.fromisoformat(first_day), size=size)
+    chosen = [name.strip() for text in resources or [] for name in text.split(",") if name.strip()] or None
+    made = make(
+        folder,
+        seed=seed,
+        days=days,
+        first_day=date.fromisoformat(first_day),
+        size=size,
+        resources=chosen,
+        progress=_progress if size >= _LARGE else None,
+    )
     _tell(made, as_json)
 
 
@@ -68,6 +80,14 @@ def next_day(target: Target = None, as_json: Json = False) -> None:
     _tell(make(folder), as_json)
 
 
+_LARGE = 20_000
+"""Persons from which on writing takes long enough to be told file by file."""
+
+
+def _progress(day: date, name: str, records: int) -> None:
+    typer.echo(f"{day} {name} {records:,} 行……", err=True)
+
+
 def _tell(made: object, as_json: bool) -> None:
     from districtlake.demo import Generated
 
@@ -76,7 +96,9 @@ def _tell(made: object, as_json: bool) -> None:
         show_json({"folder": made.folder, "days": made.days, "files": made.files, "faults": made.faults})
         return
     console.print(f"演示区：{made.folder}（合成数据，与真实个人无关）", soft_wrap=True)
-    console.print(f"{_count(made.days)} 天，{_count(made.files)} 个文件，{_count(made.faults)} 处预置错误；真相在 ground_truth.jsonl。")
+    console.print(
+        f"{_count(made.days)} 天，{_count(made.files)} 个文件，{_count(made.faults)} 处预置错误；真相在 ground_truth.jsonl，跨机构比对的线索在 ground_truth_leads.jsonl。"
+    )
 
 
 def _count(value: object) -> int:

@@ -131,7 +131,7 @@ class Insured:
         if not day.slow_snapshot:
             return
         rng = day.chance("insured")
-        employers = businesses.employers(day)
+        employers = [entity for entity in businesses.employers(day) if entity.values["status"] == "存续"]
         workers = [
             person
             for person in residents.living

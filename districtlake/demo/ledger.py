@@ -65,3 +65,55 @@ def heal(records: Iterable[Record], rng: Random, share: float) -> None:
 def corrected(records: Iterable[Record], rng: Random) -> list[Record]:
     """The rows as a correction file writes them: right, in a fresh hand. The register itself is mended later."""
     return [Record(record.values, style(rng), record.role, record.since) for record in records]
+
+
+def worth_resending(record: Record, rng: Random) -> bool:
+    """Half of the faulty rows come again, right, with the next delivery; a number nobody has is not mended so quickly."""
+    return record.fault is not None and not record.fault.rule.endswith(".exists") and rng.random() < 0.5
+
+
+class Increment:
+    """A register that delivers what is new: ``today`` is the file's content, faults and yesterday's corrected rows included."""
+
+    def __init__(self, table: Table, registry: Registry) -> None:
+        self.table, self.registry = table, registry
+        self.today: list[Record] = []
+        self._resend: list[Record] = []
+        self._serial = 0
+
+    def number(self) -> int:
+        """The next serial number of the register, from 1."""
+        self._serial += 1
+        return self._serial
+
+    def deliver(self, day: Day, new: list[Record], *, each: int = 1, later: int = 3, resends: bool = True) -> None:
+        rng = day.chance(f"increment/{self.table.resource}")
+        seed_faults(self.table, day, new, self.registry, choice_of_kinds(self.table, day, rng, each=each, later=later))
+        resent = corrected(self._resend, rng)
+        self._resend = [record for record in new if resends and worth_resending(record, rng)]
+        self.today = resent + new
+
+
+class Snapshot:
+    """A register that delivers its whole content: ``present``. Only records of role "faulty" carry faults or vanish."""
+
+    def __init__(self, table: Table, registry: Registry) -> None:
+        self.table, self.registry = table, registry
+        self.present: list[Record] = []
+        self._serial = 0
+
+    def number(self) -> int:
+        """The next serial number of the register, from 1."""
+        self._serial += 1
+        return self._serial
+
+    def deliver(self, day: Day, new: list[Record], *, heals: float = 0.3, gone: int = 0, each: int = 1, later: int = 2) -> None:
+        rng = day.chance(f"snapshot/{self.table.resource}")
+        if day.index > 1:
+            heal(self.present, rng, heals)
+            clean = [record for record in self.present if record.fault is None and record.role == "faulty"]
+            left = {id(record) for record in some(rng, clean, min(gone, len(self.present) // 25))}
+            self.present = [record for record in self.present if id(record) not in left]
+        self.present += new
+        faulty = [record for record in new if record.role == "faulty"]
+        seed_faults(self.table, day, faulty, self.registry, choice_of_kinds(self.table, day, rng, each=each, later=later))

@@ -8,7 +8,7 @@ from typing import Any
 
 from districtlake.demo import vocabulary as words
 from districtlake.demo.identifiers import Registry
-from districtlake.demo.ledger import choice_of_kinds, corrected, heal, role, seed_faults, some
+from districtlake.demo.ledger import choice_of_kinds, corrected, heal, role, seed_faults, some, worth_resending
 from districtlake.demo.schedule import Day, style
 from districtlake.demo.tables import DEATHS, POPULATION, Record, Role
 
@@ -47,11 +47,26 @@ class Residents:
         self.present: list[Record] = []
         self.corrections: list[Record] = []
         self.deaths: list[Record] = []
+        self.deaths_today: list[Record] = []  # without those sent again
         self.living: list[Record] = []  # stable people still alive
         self._mending: list[Record] = []  # corrected by file, in the register from the next day on
         self._dead: list[Record] = []
         self._leaving: list[Record] = []
         self._resend: list[Record] = []
+
+    def known(self, day: Day, least: int = 0, most: int = 200) -> list[Record]:
+        """Living people of ``least`` to ``most`` years (by calendar year) that others may refer to on this day."""
+        year = day.today.year
+        return [
+            person
+            for person in self.living
+            if (person.since < day.index or day.index == 1) and least <= year - person.values["birth_date"].year <= most
+        ]
+
+    @property
+    def lately_dead(self) -> list[Record]:
+        """Those whose death is delivered today, in the order of ``deaths_today``."""
+        return self._dead
 
     def live(self, day: Day) -> None:
         """One more day: afterwards ``present``, ``corrections`` and ``deaths`` are what is delivered on it."""
@@ -126,7 +141,8 @@ class Residents:
 
     def _arrive(self, day: Day, rng: Random) -> None:
         for _ in range(day.count(0.002, 2)):
-            self._register(rng, day, role(rng, 0.5, 0.5), day.before(rng, 1, 30), region="330203")
+            # a region has 499 numbers of either sex for a day: in a district of millions the newborn are registered later
+            self._register(rng, day, role(rng, 0.5, 0.5), day.before(rng, 1, max(30, day.size // 10_000)), region="330203")
         for _ in range(day.count(0.003, 4)):
             self._register(rng, day, role(rng, 0.05, 0.15), day.before(rng, 18 * 365, 70 * 365))
 
@@ -154,14 +170,10 @@ class Residents:
         self.living = [record for record in self.living if id(record) not in gone]
         self._dead = dead
         self.deaths = [_death(record, day, rng) for record in dead]
+        self.deaths_today = self.deaths
         seed_faults(DEATHS, day, self.deaths, self.registry, choice_of_kinds(DEATHS, day, rng, each=1, later=3))
-        resent, self._resend = self._resend, [record for record in self.deaths if _worth_resending(record, rng)]
+        resent, self._resend = self._resend, [record for record in self.deaths if worth_resending(record, rng)]
         self.deaths = corrected(resent, rng) + self.deaths
-
-
-def _worth_resending(record: Record, rng: Random) -> bool:
-    """Half of the faulty rows come again, right, with the next day's file; a number nobody has is not mended so quickly."""
-    return record.fault is not None and not record.fault.rule.endswith(".exists") and rng.random() < 0.5
 
 
 def _death(person: Record, day: Day, rng: Random) -> Record:

@@ -43,6 +43,19 @@ class Day:
     def low_income_correction(self) -> bool:
         return self.index % 3 == 0
 
+    def comes(self, every: int, offset: int = 0) -> bool:
+        """Whether a slow delivery comes today: on day 1, then whenever the day's number leaves ``offset`` over from ``every``.
+
+        The demonstration's calendar is compressed so that a few days show every cycle: a monthly resource comes every third day,
+        a weekly one every fourth, the half-yearly one every fifth, the yearly one every seventh.
+        """
+        return self.index == 1 or self.index % every == offset
+
+    @property
+    def insured_correction(self) -> bool:
+        """The day before a snapshot of the insured residents, which come on day 1, 2, 5, 8, …"""
+        return self.index > 1 and self.index % 3 == 1
+
     @property
     def population_correction(self) -> bool:
         return self.index % 5 == 3

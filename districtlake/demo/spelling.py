@@ -45,12 +45,26 @@ def spell_identifier(value: str, rng: Random) -> Cell:
     return _widened(value.lower() if rng.random() < 0.2 else value, rng, 0.01)
 
 
+def spell_optional_identifier(value: str | None, rng: Random) -> Cell:
+    return rng.choice(_MISSING) if value is None else spell_identifier(value, rng)
+
+
 def spell_name(value: str, rng: Random) -> Cell:
     if "·" in value:
         return _pad(value.replace("·", rng.choice("···•・．")), rng)
     if len(value) == 2 and rng.random() < 0.03:
         return value[0] + rng.choice("\u3000 ") + value[1]  # aligned to three characters, as in printed lists
     return _pad(value, rng)
+
+
+def spell_optional_name(value: str | None, rng: Random) -> Cell:
+    return rng.choice(_MISSING) if value is None else spell_name(value, rng)
+
+
+def spell_coordinate(value: Decimal, rng: Random) -> Cell:
+    """Degrees, with the zeros at the end or without."""
+    text = f"{value}"
+    return _widened(text.rstrip("0") if rng.random() < 0.3 else text, rng, 0.01)
 
 
 def spell_address(value: str, rng: Random) -> Cell:

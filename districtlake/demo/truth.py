@@ -6,8 +6,12 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from districtlake.demo.files import replace_file
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 FILE_NAME = "ground_truth.jsonl"
 
@@ -53,9 +57,9 @@ def read_ground_truth(target: Path) -> list[TruthLine]:
         return [TruthLine(**json.loads(line)) for line in lines]
 
 
-def write_day(target: Path, day: str, lines: Iterable[TruthLine]) -> None:
+def write_day(target: Path, day: str, lines: Iterable[DataclassInstance], file_name: str = FILE_NAME) -> None:
     """Put the lines of ``day`` after those of earlier days. What an interrupted attempt at the same day left is dropped."""
-    path = target / FILE_NAME
+    path = target / file_name
     kept = []
     if path.exists():
         with path.open(encoding="utf-8") as earlier:

@@ -21,6 +21,15 @@ from districtlake.warehouse.commit import read
 from tests.running import run_folder
 
 HERE = Path(__file__).parent
+SIX = [
+    "public_security_bureau.population",
+    "public_security_bureau.deaths",
+    "market_regulation.business_entities",
+    "market_regulation.food_licences",
+    "human_resources_bureau.insured_persons",
+    "civil_affairs_bureau.low_income_persons",
+]
+"""Enough to show every part of the way; all resources are held by ``tests/integration/test_ground_truth.py``."""
 
 
 def hold(name: str, found: Any) -> None:
@@ -47,7 +56,7 @@ def test_the_rules_of_the_shipped_catalogue() -> None:
 
 
 def test_the_outcome_of_the_shipped_seed(tmp_path: Path, open_test_district: Callable[..., Any]) -> None:
-    generate(tmp_path / "demo", seed=20260302, days=3, first_day=date(2026, 3, 2), size=200)
+    generate(tmp_path / "demo", seed=20260302, days=3, first_day=date(2026, 3, 2), size=200, resources=SIX)
     district = open_test_district()
     _, outcomes = run_folder(district, tmp_path / "demo" / "inbox")
     found: dict[str, Any] = {"deliveries": {outcome.file: {k: v for k, v in outcome.counts.items() if v} for outcome in outcomes}}

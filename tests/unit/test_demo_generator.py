@@ -11,7 +11,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from districtlake.demo import DemoError, Generated, generate, generator, next_day, read_ground_truth
+from districtlake.demo import RESOURCES, DemoError, Generated, generate, generator, next_day, read_ground_truth, read_leads
 from districtlake.demo.faults import FAULTS
 
 FIRST = date(2025, 3, 3)
@@ -58,7 +58,7 @@ def test_files_lie_by_day_and_agency_and_every_resource_comes_when_announced(dis
         "低生活保障对象": ["2025-03-03", "2025-03-06"],
         "低生活保障更正": ["2025-03-05"],
     }
-    assert {path.name for path in district.folder.iterdir()} == {"inbox", "ground_truth.jsonl", "district.json"}
+    assert {path.name for path in district.folder.iterdir()} == {"inbox", "ground_truth.jsonl", "ground_truth_leads.jsonl", "district.json"}
     for path in district.files:
         assert path.stem.endswith(path.parts[-3].replace("-", ""))
 
@@ -81,7 +81,10 @@ def test_encodings_are_what_is_promised(district: Generated) -> None:
 
 
 def test_excel_has_titles_above_the_header_true_dates_and_a_total_below(district: Generated) -> None:
-    for path, header, row in ((_find(district, "市场主体")[0], "统一社会信用代码", 3), (_find(district, "参保")[0], "公民身份号码", 4)):
+    for path, header, row in (
+        (_find(district, "市场主体")[0], "统一社会信用代码", 3),
+        (_find(district, "企业职工参保")[0], "公民身份号码", 4),
+    ):
         sheet = openpyxl.load_workbook(path).worksheets[0]
         assert sheet.cell(row, 1).value == header
         assert sheet.cell(1, 1).value not in (None, header)
@@ -133,6 +136,40 @@ def test_next_day_gives_what_one_more_day_would_have(tmp_path: Path, district: G
         assert step.days == (date(2025, 3, day),)
         assert {path.parts[-3] for path in step.files} == {f"2025-03-0{day}"}
     assert _bytes(target) == _bytes(district.folder)
+
+
+def test_a_choice_of_resources_changes_no_byte_of_them_and_is_remembered(tmp_path: Path, district: Generated) -> None:
+    chosen = ("market_regulation.food_licences", "public_security_bureau.deaths", "market_regulation.business_entities")
+    generate(tmp_path, seed=11, days=4, first_day=FIRST, size=600, resources=chosen)
+    next_day(tmp_path)
+    whole = {name: content for name, content in _bytes(district.folder).items() if name.startswith("inbox")}
+    few = {name: content for name, content in _bytes(tmp_path).items() if name.startswith("inbox")}
+    assert few == {name: content for name, content in whole.items() if Path(name).name[:4] in ("食品经营", "死亡注销", "市场主体")}
+    assert {line.resource for line in read_ground_truth(tmp_path)} == {name.split(".")[1] for name in chosen}
+    assert {lead.rule for lead in read_leads(tmp_path)} == {"C5"}, "what needs a resource that is not delivered is left out"
+    with pytest.raises(DemoError, match=r"no resource health_bureau\.nothing"):
+        generate(tmp_path / "other", seed=11, first_day=FIRST, resources=["health_bureau.nothing"])
+
+
+def test_every_resource_comes_and_every_comparison_has_its_leads(district: Generated) -> None:
+    assert len(RESOURCES) == 26
+    assert {f"{line.agency}.{line.resource}" for line in read_ground_truth(district.folder)} == set(RESOURCES)
+    leads = read_leads(district.folder)
+    assert {lead.rule for lead in leads} == {f"C{number}" for number in range(1, 9)}
+    identity = [(lead.rule, *lead.left_key.values(), *lead.right_key.values()) for lead in leads if lead.first_day]
+    assert len(identity) == len(set(identity)), "a lead is new once"
+
+
+def test_a_hundred_persons_make_a_district_too(tmp_path: Path) -> None:
+    made = generate(tmp_path, seed=5, days=6, first_day=FIRST, size=100)
+    assert {path.parts[-2] for path in made.files} == {name.split(".")[0] for name in RESOURCES}
+
+
+def test_files_are_announced_before_they_are_written(tmp_path: Path) -> None:
+    told: list[tuple[date, str, int]] = []
+    made = generate(tmp_path, seed=5, days=1, first_day=FIRST, size=100, progress=lambda *file: told.append(file))
+    assert [name for _, name, _ in told] == [path.name for path in made.files]
+    assert told[0] == (FIRST, "户籍人口基本信息_20250303.csv", 100)
 
 
 def test_days_already_there_are_left_alone_and_missing_ones_added(tmp_path: Path, district: Generated) -> None:
@@ -197,8 +234,8 @@ def test_a_folder_with_other_deliveries_is_never_written_into(tmp_path: Path) ->
 def test_another_district_in_the_folder_is_refused(tmp_path: Path) -> None:
     generate(tmp_path, seed=1, days=1, first_day=FIRST, size=200)
     before = _bytes(tmp_path)
-    for asked in ({"seed": 2}, {"size": 201}, {"first_day": date(2025, 3, 4)}):
-        with pytest.raises(DemoError, match=r"district\.json describes another district") as caught:
+    for asked in ({"seed": 2}, {"size": 201}, {"first_day": date(2025, 3, 4)}, {"resources": RESOURCES[:3]}):
+        with pytest.raises(DemoError, match=r"district\.json describes a") as caught:
             generate(tmp_path, **{"seed": 1, "days": 2, "first_day": FIRST, "size": 200, **asked})  # type: ignore[arg-type]
         assert caught.value.hint
     assert _bytes(tmp_path) == before
@@ -210,7 +247,7 @@ def test_no_district_a_broken_state_or_an_impossible_size_is_said(tmp_path: Path
     with pytest.raises(DemoError, match="cannot be made"):
         generate(tmp_path, seed=1, days=0, first_day=FIRST)
     with pytest.raises(DemoError, match="cannot be made"):
-        generate(tmp_path, seed=1, first_day=FIRST, size=199)
+        generate(tmp_path, seed=1, first_day=FIRST, size=99)
     (tmp_path / "district.json").write_text("{}")
     with pytest.raises(DemoError, match="is not the state"):
         next_day(tmp_path)
