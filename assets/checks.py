@@ -1,5 +1,7 @@
 """Asset checks of a resource, one per quality dimension of GB/T 36344; each reports what the results table says."""
 
+from collections.abc import Sequence
+
 import dagster as dg
 import polars as pl
 
@@ -34,8 +36,13 @@ def check_results(resource: Resource, catalog: Catalog, results: pl.DataFrame) -
 
     A dimension of which no rule was decided is reported as not evaluated, never as passed by silence.
     """
+    return evaluations([resource.agency, resource.name, CHECKED_LAYER], dimensions_of(resource, catalog), results)
+
+
+def evaluations(key: list[str], dimensions: Sequence[str], results: pl.DataFrame) -> list[dg.AssetCheckResult]:
+    """One result per dimension of an asset, from rows of its results."""
     emitted = []
-    for dimension in dimensions_of(resource, catalog):
+    for dimension in dimensions:
         rows = results.filter(pl.col("dimension") == dimension)
         decided = rows.filter(pl.col("outcome") != "not_evaluated")
         broken = rows.filter(pl.col("outcome") == "failed")
@@ -56,7 +63,7 @@ def check_results(resource: Resource, catalog: Catalog, results: pl.DataFrame) -
             text = f"{decided.height} 条规则全部通过。"
         emitted.append(
             dg.AssetCheckResult(
-                asset_key=[resource.agency, resource.name, CHECKED_LAYER],
+                asset_key=key,
                 check_name=dimension,
                 passed=broken.height == 0,
                 severity=dg.AssetCheckSeverity.ERROR if grave else dg.AssetCheckSeverity.WARN,

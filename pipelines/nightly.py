@@ -49,8 +49,8 @@ def main(arguments: list[str] | None = None) -> int:
 def run(inbox: Path | None, emit: Emit, launched_by: str = "command line") -> int:
     """One nightly run under the nightly lock."""
     started = time.monotonic()
+    from districtlake.marts.definition import marts_behind
     from districtlake.nights.expected import Course, alarms, expected_of, outcomes
-    from districtlake.nights.missing import readers_of
     from districtlake.nights.report import write_report
     from districtlake.nights.summary import figures_of, last_operation, night_summary, shown_path
     from districtlake.nights.watch import watch
@@ -86,11 +86,11 @@ def run(inbox: Path | None, emit: Emit, launched_by: str = "command line") -> in
 
     with dg.DagsterInstance.get() as instance:
         received = step("receive", lambda: _receive(district, inbox, emit)) or {}
-        expected = expected_of(district)
+        expected = expected_of(district, district.catalog.marts)
         record.expect(district, night.id, expected.as_dict())
         runs = step("agencies", lambda: _run_agencies(district, instance, emit, course, timing)) or []
-        course.steps["marts"] = ""  # none are built yet
-        marts: dict[str, Any] = {}
+        marts = step("marts", lambda: _build_marts(district, instance, emit)) or {}
+        course.marts = marts.get("states", {})
         routed = step("routing", lambda: _route(district, emit)) or {}
         step("retention", lambda: _prune(district, instance, emit))
 
@@ -100,7 +100,7 @@ def run(inbox: Path | None, emit: Emit, launched_by: str = "command line") -> in
             raised = alarms(expected, course, tonight)
             return night_summary(
                 district, night, received=received, routed=routed, runs=runs, course=course, tonight=tonight, alarms=raised,
-                readers=readers_of({}), marts=marts, timing=timing.as_dict(), left_out=[], seconds=time.monotonic() - started,
+                readers=marts_behind(district.catalog), marts=marts, timing=timing.as_dict(), left_out=[], seconds=time.monotonic() - started,
             )  # fmt: skip
 
         course.steps["report"] = ""
@@ -147,6 +147,12 @@ def _receive(district: Any, inbox: Path | None, emit: Emit) -> dict[str, Any]:
     }  # fmt: skip
     emit("received", **told)
     return told
+
+
+def _build_marts(district: Any, instance: Any, emit: Emit) -> dict[str, Any]:
+    from pipelines.marts import run_marts
+
+    return run_marts(district, instance, emit)
 
 
 def _route(district: Any, emit: Emit) -> dict[str, Any]:

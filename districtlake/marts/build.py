@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import polars as pl
@@ -31,10 +31,14 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Due:
-    """A mart that a run would look at, and why: its definition or inputs changed, it was never built, or its last build failed."""
+    """A mart that a run would look at, and why: its definition or inputs changed, it was never built, or its last build failed.
+
+    ``inputs``: the versions of its sources now, as far as they could be read.
+    """
 
     mart: Mart
     reason: str
+    inputs: Mapping[str, str] = field(default_factory=dict)
 
 
 def due_marts(district: District) -> list[Due]:
@@ -45,7 +49,7 @@ def due_marts(district: District) -> list[Due]:
     for mart in in_build_order(district.catalog.marts.values()):
         reason = _why_due(mart, inputs, last.get(mart.id), good.get(mart.id), found)
         if reason:
-            found[mart.id] = Due(mart, reason)
+            found[mart.id] = Due(mart, reason, inputs.known(_sources(mart)))
     return list(found.values())
 
 
@@ -76,10 +80,11 @@ def build_marts(
     names: Collection[str] | None = None,
     *,
     full: bool = False,
+    run: str = "",
     on_build: Callable[[Build], None] = lambda build: None,
     tell: Callable[[str], None] = lambda message: None,
 ) -> list[Build]:
-    """Build marts (default: all) and record it. ``full`` computes them anew whatever their inputs are.
+    """Build marts (default: all) and record it. ``full`` computes them anew whatever their inputs are; ``run`` names the run in the record.
 
     Raises:
         NotFound: a name is no mart.
@@ -92,10 +97,10 @@ def build_marts(
     chosen = [mart for mart in in_build_order(known.values()) if names is None or mart.id in names]
     done: list[Build] = []
     with lock(district.settings.locks, "marts", tell=tell):
-        run = _Run(district, validator, full)
+        work = _Run(district, validator, full, run)
         try:
             for mart in chosen:
-                build = run.build(mart)
+                build = work.build(mart)
                 done.append(build)
                 on_build(build)
         finally:
@@ -106,8 +111,8 @@ def build_marts(
 class _Run:
     """One run: its pinned inputs, and what became of each mart so far."""
 
-    def __init__(self, district: District, validator: Validator, full: bool):
-        self.district, self.validator, self.full = district, validator, full
+    def __init__(self, district: District, validator: Validator, full: bool, name: str):
+        self.district, self.validator, self.full, self.name = district, validator, full, name
         self.inputs = Inputs(district)
         self.last, self.good = record.latest(district.lake)
         self.stale = stale_resources(district)
@@ -124,7 +129,7 @@ class _Run:
             build = self._kept(mart, "failed", f"{type(error).__name__} while it was being built.")
         build = replace(
             build, started_at=began, finished_at=self.district.clock.now(), seconds=round(time.monotonic() - started, 3),
-            stale_sources=self._stale(mart),
+            stale_sources=self._stale(mart), run=self.name,
         )  # fmt: skip
         self.outcomes[mart.id] = build
         return build

@@ -33,7 +33,7 @@ MOST_FILES = 60
 """The two tables get a small file a run; above this many they are compacted."""
 
 BUILDS: dict[str, Any] = {
-    "mart": pl.String, "outcome": pl.String, "mode": pl.String, "definition": pl.String, "inputs": pl.String, "version": pl.Int64,
+    "run": pl.String, "mart": pl.String, "outcome": pl.String, "mode": pl.String, "definition": pl.String, "inputs": pl.String, "version": pl.Int64,
     "rows": pl.Int64, "inserted": pl.Int64, "updated": pl.Int64, "deleted": pl.Int64, "stale_sources": pl.String, "reason": pl.String,
     "started_at": pl.Datetime("us", "UTC"), "finished_at": pl.Datetime("us", "UTC"), "seconds": pl.Float64,
 }  # fmt: skip
@@ -51,6 +51,7 @@ class Build:
         mode: "full" or "incremental"; empty where nothing was computed.
         inputs: source -> the version read; version: the mart's, after the build.
         stale_sources: resource -> why its newest delivery is not in what was read.
+        run: the run it belongs to (Dagster's id, where Dagster ran it).
         reason: why it failed, was held or blocked, or why an incremental mart was built in full.
     """
 
@@ -69,6 +70,7 @@ class Build:
     started_at: datetime | None = None
     finished_at: datetime | None = None
     seconds: float = 0.0
+    run: str = ""
     results: tuple[RuleResult, ...] = ()
 
     @property
@@ -86,18 +88,17 @@ class Build:
 
 
 def append(lake: Path, builds: Sequence[Build]) -> None:
-    """Add builds and their checks' results; those that were skipped leave no line."""
-    told = [build for build in builds if build.outcome != "skipped"]
-    if not told:
+    """Add builds and their checks' results."""
+    if not builds:
         return
     parts = [
         results_frame(build.results, build.id, build.finished_at).select(pl.lit(build.mart).alias("mart"), pl.all())
-        for build in told
+        for build in builds
         if build.results and build.finished_at is not None
     ]
     if parts:
         _append(path_of(lake, "system.mart_results"), pl.concat(parts).cast(pl.Schema(RESULTS)))
-    _append(path_of(lake, "system.mart_builds"), pl.DataFrame([build.row() for build in told], schema=BUILDS))
+    _append(path_of(lake, "system.mart_builds"), pl.DataFrame([build.row() for build in builds], schema=BUILDS))
 
 
 def _append(path: Path, frame: pl.DataFrame) -> None:
@@ -122,13 +123,28 @@ def results(lake: Path) -> pl.DataFrame:
     return _read(lake, "mart_results", RESULTS).sort("validated_at", "rule", maintain_order=True)
 
 
+def builds_of_run(lake: Path, run: str) -> list[Build]:
+    """What became of each mart of one run."""
+    return [_build(row) for row in builds(lake).filter(pl.col("run") == run).iter_rows(named=True)]
+
+
 def latest(lake: Path) -> tuple[dict[str, Build], dict[str, Build]]:
-    """(the last build of each mart, the last good one of each)."""
+    """(the last build of each mart that was not skipped, the last good one of each)."""
     last: dict[str, Build] = {}
     good: dict[str, Build] = {}
-    for row in builds(lake).iter_rows(named=True):
-        build = Build(**{**row, "inputs": json.loads(row["inputs"]), "stale_sources": json.loads(row["stale_sources"])})
+    for row in builds(lake).filter(pl.col("outcome") != "skipped").iter_rows(named=True):
+        build = _build(row)
         last[build.mart] = build
         if build.outcome in GOOD:
             good[build.mart] = build
     return last, good
+
+
+def _build(row: Mapping[str, Any]) -> Build:
+    return Build(**{**row, "inputs": json.loads(row["inputs"]), "stale_sources": json.loads(row["stale_sources"])})
+
+
+def latest_results(lake: Path, mart: str) -> pl.DataFrame:
+    """The results of the mart's checks when they were last judged; schema ``RESULTS``."""
+    found = results(lake).filter(pl.col("mart") == mart)
+    return found.filter(pl.col("_delivery") == found["_delivery"][-1]) if found.height else found

@@ -62,6 +62,10 @@ class Inputs:
     def versions(self, sources: Sequence[str]) -> dict[str, str]:
         return {source: self.version(source) for source in sources}
 
+    def known(self, sources: Sequence[str]) -> dict[str, str]:
+        """The versions pinned so far."""
+        return {source: self._versions[source] for source in sources if source in self._versions}
+
     def _pin(self, source: str) -> str:
         if source.startswith(f"{SYSTEM}."):
             frame = SYSTEM_TABLES[source.partition(".")[2]].frame(self.district)

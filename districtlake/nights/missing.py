@@ -17,27 +17,6 @@ OUTCOME_TITLES = {**TITLES, "waits": "等待", "uncatalogued": "目录有误", "
 RESEND = "不可放行：由提供单位改正后重新报送。"
 
 
-def readers_of(reads: Mapping[str, Collection[str]]) -> dict[str, list[str]]:
-    """Resource -> the marts that need it, directly or through other marts.
-
-    Args:
-        reads: mart -> the resources and marts that its SQL reads.
-    """
-    needed: dict[str, set[str]] = {}
-    for mart in reads:
-        todo, seen = list(reads[mart]), set[str]()
-        while todo:
-            source = todo.pop()
-            if source in seen:
-                continue
-            seen.add(source)
-            if source in reads:
-                todo.extend(reads[source])
-            else:
-                needed.setdefault(source, set()).add(mart)
-    return {resource: sorted(marts) for resource, marts in needed.items()}
-
-
 def missing(district: District, tonight: Collection[DeliveryOutcome], readers: Mapping[str, Collection[str]]) -> list[dict[str, Any]]:
     """Deliveries that have not reached the warehouse and that no later snapshot has made up for, and broken catalogue entries.
 

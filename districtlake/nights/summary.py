@@ -34,7 +34,7 @@ def night_summary(
 
     Args:
         received, routed: what receiving and routing said (``pipelines.nightly``). runs: its ``agency_finished`` events.
-        tonight: outcomes of what the night owed. readers: ``missing.readers_of``. marts: what the step of marts said.
+        tonight: outcomes of what the night owed. readers: ``marts.definition.marts_behind``. marts: what the step of marts said.
         left_out: sentences on what was not done and why.
     """
     before = _night_before(district, night.id)
@@ -48,7 +48,7 @@ def night_summary(
             "id": night.id, "date": night.night, "started_at": night.started_at,
             "launched": f"{night.started_at.astimezone(SHANGHAI):%Y-%m-%d %H:%M}", "hour": f"{district.settings.nightly_at:%H:%M}",
         },
-        "success": all(course.agencies.values()) and not alarms and not district.catalog_errors,
+        "success": all(course.agencies.values()) and marts.get("ok", True) and not alarms and not district.catalog_errors,
         "deliveries": deliveries,
         "agencies": _by_agency(district, deliveries),
         "conservation": {**totals, "balanced": totals["delivered"] == sum(totals[name] for name in CONSERVED)},
