@@ -45,7 +45,7 @@ def resource_assets(resource: Resource, catalog: Catalog, policy: PolicyPack) ->
         specs=[_spec(layer, resource, catalog, policy) for layer in UPSTREAM],
         check_specs=check_specs(resource, catalog),
         pool=f"resource_{resource.agency}_{resource.name}",
-        op_tags={"agency": resource.agency, "resource": resource.id},
+        op_tags={"agency": resource.agency, "resource": resource.id, "dagster/priority": str(-references_below(resource, catalog))},
     )
     def process(
         context: dg.AssetExecutionContext,
@@ -66,6 +66,20 @@ def resource_assets(resource: Resource, catalog: Catalog, policy: PolicyPack) ->
         yield from check_results(resource, district.catalog, latest_results(district, resource))
 
     return process
+
+
+def references_below(resource: Resource, catalog: Catalog) -> int:
+    """How many references lie in a row below a resource inside its agency: a run takes those others refer to first.
+
+    A priority and no dependency: a step that failed must not keep the others from running.
+    """
+
+    def below(one: Resource, above: frozenset[str]) -> int:
+        targets = {item.references.resource for item in one.items if item.references} - above
+        inside = [catalog.resources[target] for target in targets if target.split(".")[0] == one.agency and target in catalog.resources]
+        return max((1 + below(target, above | {target.id}) for target in inside), default=0)
+
+    return below(resource, frozenset({resource.id}))
 
 
 def _telling(engine: Engine, context: dg.AssetExecutionContext) -> Engine:

@@ -35,11 +35,11 @@ def shared_data() -> Path:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    """A district of its own, with the resources of tests/catalog beside the demonstration's."""
+    """A district of its own, with the shipped catalogue."""
     return Settings(
         state=tmp_path / "state",
         inbox=tmp_path / "state" / "inbox",
-        catalog_dirs=(PROJECT_ROOT / "catalog", PROJECT_ROOT / "tests" / "catalog"),
+        catalog_dirs=(PROJECT_ROOT / "catalog",),
         settle_seconds=0,
         actor="test",
     )

@@ -14,7 +14,7 @@ from districtlake.catalog.check import Finding, check_catalog
 from districtlake.catalog.models import Element
 from districtlake.settings import PROJECT_ROOT
 
-SHIPPED = [PROJECT_ROOT / "catalog", PROJECT_ROOT / "tests" / "catalog"]
+SHIPPED = [PROJECT_ROOT / "catalog"]
 RESOURCES = Path("resources")
 POPULATION = RESOURCES / "public_security_bureau/population.yaml"
 DEATHS = RESOURCES / "public_security_bureau/deaths.yaml"

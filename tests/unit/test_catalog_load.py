@@ -12,7 +12,7 @@ from districtlake.catalog.yaml_file import CatalogFault
 from districtlake.errors import CatalogError
 from districtlake.settings import PROJECT_ROOT
 
-SHIPPED = (PROJECT_ROOT / "catalog", PROJECT_ROOT / "tests" / "catalog")
+SHIPPED = (PROJECT_ROOT / "catalog",)
 POPULATION = Path("resources/public_security_bureau/population.yaml")
 ENTRIES = len(list((SHIPPED[0] / "resources").glob("*/*.yaml")))
 

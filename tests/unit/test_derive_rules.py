@@ -272,7 +272,7 @@ def test_scope_agrees_with_great_expectations() -> None:
 
 
 def test_shipped_resources_have_rules_with_unique_ids_and_plain_titles() -> None:
-    catalogue = load_catalog([PROJECT_ROOT / "catalog", PROJECT_ROOT / "tests" / "catalog"])
+    catalogue = load_catalog([PROJECT_ROOT / "catalog"])
     for one in catalogue.resources.values():
         found = rules_of(one, catalogue)
         ids = [rule.id for rule in found]
