@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 import polars as pl
@@ -86,6 +87,60 @@ def test_the_case_reports(inbox: Path, open_test_district: Callable[..., object]
     [row] = read(district.lake, "quarantine", REPORTS).to_dicts()
     assert row["report_date"] == "2020年"
     assert row["rules"] == ["report_date.conforms"]
+
+
+def test_every_file_is_accounted_for_and_every_problem_is_a_true_one(shared_data: Path, open_test_district: Callable[..., object]) -> None:
+    """All four agencies from the folder as it came: what is delivered, what lies in the warehouse, what the agencies are told."""
+    district = open_test_district()
+    received, outcomes = run_folder(district, shared_data / "deliveries")
+    assert sorted(notice.relative.rpartition("/")[2] for notice in received.notices) == ["LICENSE-areacity", "LICENSE-divisions"]
+    assert {outcome.state for outcome in outcomes} == {"done"}
+    delivered = {outcome.file: outcome.counts["delivered"] for outcome in outcomes}
+    assert delivered == {
+        "provinces.csv": 31, "cities.csv": 342, "areas.csv": 2978, "streets.csv": 41_352,
+        "villages_haishu330203_subset.csv": 280, "villages_zhejiang33_subset.csv": 25_547,
+        "ok_data_level3.csv": 3639, "ok_data_level4.csv": 43_118, "airnow.json": 1495, "covid-reports.csv": 27_424,
+        "ch-en-reference.csv": 651, "2016全国普通高校名单.xlsx": 2595, "全国普通高等学校数据统计（2016年版）.xls": 2595,
+        "2017全国高等学校名单.xls": 2631, "2025全国高等学校名单.xls": 2919,
+    }  # fmt: skip
+    for outcome in outcomes:
+        counts = outcome.counts
+        fates = ("inserted", "changed", "unchanged", "duplicates", "quarantined", "held")
+        assert counts["delivered"] == sum(counts.get(fate, 0) for fate in fates), outcome.file
+
+    failing = {}
+    for resource in sorted({outcome.resource for outcome in outcomes}):
+        results = read(district.lake, "results", resource).filter(pl.col("failed") > 0)
+        failing |= {(resource, rule): failed for rule, failed in results.select("rule", "failed").rows()}
+    assert failing == {
+        # 35 two-digit and 361 four-digit codes, shortened by the source and kept as they came
+        ("civil_affairs_bureau.divisions_level3", "id.full_length"): 396,
+        ("civil_affairs_bureau.divisions_level4", "id.full_length"): 396,
+        (REPORTS, "confirmed.range"): 70,
+        (REPORTS, "recovered.range"): 31,
+        (REPORTS, "deaths.range"): 25,
+        (REPORTS, "report_date.conforms"): 1,
+    }
+
+    streets, villages = (read(district.lake, "warehouse", f"civil_affairs_bureau.{name}") for name in ("streets", "villages"))
+    assert streets.filter(pl.col("area_code") == "330203").height == 17
+    assert villages.filter(pl.col("area_code") == "330203").height == 280
+    assert villages.height == 25_547, "the district's file is a part of the province's"
+    shortened = read(district.lake, "warehouse", "civil_affairs_bureau.divisions_level4")
+    assert shortened.filter(pl.col("id") == "1101").select("parent_id", "full_code").rows() == [("11", "110100000000")]
+
+
+def test_the_air_stations(shared_data: Path, open_test_district: Callable[..., object], tmp_path: Path) -> None:
+    shutil.copytree(shared_data / "deliveries" / "ecology_bureau", tmp_path / "in" / "ecology_bureau")
+    district = open_test_district()
+    _, [outcome] = run_folder(district, tmp_path / "in")
+    assert (outcome.counts["inserted"], outcome.counts["quarantined"]) == (1495, 0)
+    stations = read(district.lake, "warehouse", "ecology_bureau.air_stations")
+    assert stations.select(pl.col("pm10", "primary_pollutant", "aqi").null_count()).row(0) == (273, 548, 20)
+    assert (stations["aqi"].min(), stations["aqi"].max()) == (6, 396)
+    first = stations.filter(pl.col("station_code") == "1001A")
+    assert first.select(pl.col("longitude", "latitude").cast(pl.Float64)).row(0) == (116.366, 39.8673)
+    assert first.select("observed_at", "pm2_5", "pm10").row(0) == ("2018-02-20T07:00:00", Decimal("38.000"), None)
 
 
 def test_everything_a_second_time_changes_nothing(inbox: Path, open_test_district: Callable[..., object], tmp_path: Path) -> None:
