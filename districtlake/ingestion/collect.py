@@ -6,7 +6,6 @@ catalogue does not know of it goes to ``_extra``.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -16,6 +15,7 @@ from districtlake.catalog.models import Resource
 from districtlake.errors import IngestionError
 from districtlake.ingestion.delimited import refuse_columns
 from districtlake.ingestion.header import HeaderFinder
+from districtlake.ingestion.json_text import compact
 from districtlake.ingestion.limits import Limits
 from districtlake.ingestion.report import RowNote
 from districtlake.ingestion.rows import raw_schema
@@ -78,7 +78,7 @@ class Collector:
             elif text:
                 extra[_free(name, extra)] = text
         if extra:
-            cells[self._width] = json.dumps(extra, ensure_ascii=False, separators=(",", ":"))
+            cells[self._width] = compact(extra)
         self.irregular.extend(RowNote(None, row, reason) for reason in reasons)
         self._rows.append((row, cells))
         if len(self._rows) == _BATCH:

@@ -40,6 +40,7 @@ _DECODER = json.JSONDecoder(
     object_pairs_hook=Members, parse_float=Literal, parse_int=Literal, parse_constant=Literal,
     strict=False,  # a line break or tab inside a text is read as what it is
 )  # fmt: skip
+compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode  # made once: json.dumps makes one for each call
 CONSTANTS = frozenset(("NaN", "Infinity", "-Infinity"))
 
 
@@ -63,9 +64,9 @@ def _written(value: Any, depth: int) -> str:
     if isinstance(value, Literal):
         return str(value)
     if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
+        return compact(value)
     if isinstance(value, Members):
-        return "{" + ",".join(f"{json.dumps(key, ensure_ascii=False)}:{_written(inner, depth - 1)}" for key, inner in value) + "}"
+        return "{" + ",".join(f"{compact(key)}:{_written(inner, depth - 1)}" for key, inner in value) + "}"
     return "[" + ",".join(_written(inner, depth - 1) for inner in value) + "]"
 
 
