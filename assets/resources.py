@@ -19,7 +19,7 @@ from districtlake.delivery.process import Engine, Outcome, process_resource
 from districtlake.policy.cycles import longest_gap
 from districtlake.policy.pack import PolicyPack
 from districtlake.warehouse.commit import read
-from districtlake.warehouse.tables import ensure_tables, scan_table
+from districtlake.warehouse.tables import scan_table, tables_held_open
 
 UPSTREAM = {"raw": None, "cleansed": "raw", "quarantine": "cleansed", "warehouse": "cleansed"}
 LAYER_TITLES = {"raw": "原始", "cleansed": "清洗", "quarantine": "隔离", "warehouse": "区级数据仓"}
@@ -54,16 +54,18 @@ def resource_assets(resource: Resource, catalog: Catalog, policy: PolicyPack) ->
         engine: dg.ResourceParam[Engine],
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         through = date.fromisoformat(config.through) if config.through else None
-        outcomes = process_resource(district, resource.id, _telling(engine, context), through)
-        failed = [outcome for outcome in outcomes if outcome.state == "failed"]
-        if failed:
-            raise dg.Failure(
-                description=f"{resource.title}：{failed[0].file}：{failed[0].why}",
-                metadata={"error": failed[0].error.as_dict() if failed[0].error else {}},
-                allow_retries=False,
-            )
-        yield from _materializations(district, resource, outcomes)
-        yield from check_results(resource, district.catalog, latest_results(district, resource))
+        with tables_held_open():
+            outcomes = process_resource(district, resource.id, _telling(engine, context), through)
+            failed = [outcome for outcome in outcomes if outcome.state == "failed"]
+            if failed:
+                raise dg.Failure(
+                    description=f"{resource.title}：{failed[0].file}：{failed[0].why}",
+                    metadata={"error": failed[0].error.as_dict() if failed[0].error else {}},
+                    allow_retries=False,
+                )
+            told: list[dg.MaterializeResult | dg.AssetCheckResult] = [*_materializations(district, resource, outcomes)]
+            told += check_results(resource, district.catalog, latest_results(district, resource))
+        yield from told
 
     return process
 
@@ -132,7 +134,6 @@ def freshness_of(resource: Resource, policy: PolicyPack) -> dg.FreshnessPolicy |
 
 def latest_results(district: District, resource: Resource) -> pl.DataFrame:
     """The results of the delivery judged last; empty when none ever was."""
-    ensure_tables(district.lake, resource, district.catalog)
     results = read(district.lake, "results", resource.id)
     if results.height == 0:
         return results

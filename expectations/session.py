@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
+from expectations.kept_configurations import kept
+
 if TYPE_CHECKING:
     import polars as pl
     from great_expectations.core import ExpectationSuite, ExpectationSuiteValidationResult, ExpectationValidationResult
@@ -131,7 +133,7 @@ def run(suite: ExpectationSuite, frame: pl.DataFrame) -> Run:
     assert isinstance(engine, FusedEngine)
     engine.begin(frame)
     definition = gx.ValidationDefinition(name=suite.name, data=batch, suite=context.suites.add(suite))
-    with warnings.catch_warnings():
+    with kept(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # GX's and pandas' about their own code
         # GX wants a pandas frame; the engine holds the real one.
         result = definition.run(batch_parameters={"dataframe": pd.DataFrame()}, result_format=dict(RESULT_FORMAT))

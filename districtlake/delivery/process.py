@@ -27,7 +27,7 @@ from districtlake.quality.validation import RuleResult, Validator
 from districtlake.store.tables import Delivery, Operation
 from districtlake.warehouse.changes import difference
 from districtlake.warehouse.commit import Commits, read, recover, versions
-from districtlake.warehouse.tables import ensure_tables, key_columns, schema_of
+from districtlake.warehouse.tables import ensure_tables, key_columns, schema_of, tables_held_open
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def process_resource(district: District, resource_id: str, engine: Engine, throu
         Busy: another process holds the resource for too long.
     """
     resource = district.resource(resource_id)
-    with lock(district.settings.locks, resource_id, tell=engine.hooks.tell):
+    with lock(district.settings.locks, resource_id, tell=engine.hooks.tell), tables_held_open():
         ensure_tables(district.lake, resource, district.catalog)
         finish_interrupted(district, resource, engine)
         outcomes: list[Outcome] = []

@@ -18,12 +18,12 @@ from deltalake.exceptions import CommitFailedError
 
 from districtlake.errors import ConcurrentChange
 from districtlake.warehouse.changes import OPERATION
-from districtlake.warehouse.tables import COMMIT_ORDER, address, scan_delta, scan_table
+from districtlake.warehouse.tables import COMMIT_ORDER, address, open_table, scan_delta, scan_table
 
 
 def versions(lake: Path, resource: str) -> dict[str, int]:
     """The present version of each of the resource's tables."""
-    return {layer: DeltaTable(str(address(lake, layer, resource))).version() for layer in COMMIT_ORDER}
+    return {layer: open_table(lake, layer, resource).version() for layer in COMMIT_ORDER}
 
 
 def read(lake: Path, layer: str, resource: str, version: int | None = None, columns: Sequence[str] | None = None) -> pl.DataFrame:
@@ -46,7 +46,7 @@ class Commits:
         self._on_commit = on_commit or (lambda layer: None)
 
     def _table(self, layer: str) -> DeltaTable:
-        return DeltaTable(str(address(self.lake, layer, self.resource)), version=self.base[layer])
+        return open_table(self.lake, layer, self.resource, self.base[layer])
 
     def _properties(self) -> CommitProperties:
         return CommitProperties(custom_metadata={"districtlake_operation": str(self.operation)}, max_commit_retries=0)
@@ -65,6 +65,8 @@ class Commits:
     def overwrite(self, layer: str, frame: pl.DataFrame) -> None:
         """Replace the whole table (registers of present state: problems, quarantine). Nothing is written when nothing changed."""
         table = self._table(layer)
+        if frame.height == 0 and table.count() == 0:
+            return
         before = scan_delta(table).collect()
         order = [name for name, dtype in frame.schema.items() if not isinstance(dtype, pl.List)]
         if before.height == frame.height and before.select(frame.columns).sort(order).equals(frame.sort(order)):

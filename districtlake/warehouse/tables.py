@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -41,6 +44,39 @@ def address(lake: Path, layer: str, resource: str) -> Path:
     return lake / layer / agency / name
 
 
+_held: ContextVar[dict[str, DeltaTable] | None] = ContextVar("held", default=None)
+
+
+@contextmanager
+def tables_held_open() -> Iterator[None]:
+    """Open each table once until the block ends; asked for again it is brought up to date, which costs a tenth.
+
+    For the block of one resource's work: a table folder that is removed and made anew meanwhile would not be noticed.
+    """
+    if _held.get() is not None:  # within a wider block already
+        yield
+        return
+    token = _held.set({})
+    try:
+        yield
+    finally:
+        _held.reset(token)
+
+
+def open_table(lake: Path, layer: str, resource: str, version: int | None = None) -> DeltaTable:
+    """One of the lake's tables as it stands, or at a version. deltalake's own errors where there is none."""
+    path = str(address(lake, layer, resource))
+    held = _held.get()
+    if held is None:
+        return DeltaTable(path, version=version)
+    table = held.get(path)
+    if table is None:
+        table = held[path] = DeltaTable(path)
+    else:
+        table.update_incremental()
+    return table if version in (None, table.version()) else DeltaTable(path, version=version)
+
+
 def scan_delta(table: DeltaTable) -> pl.LazyFrame:
     """A Delta table, lazily. deltalake gives its files as percent-encoded addresses, which Polars' own reader takes for names:
     below a folder with Chinese characters or blanks the files are named as they are."""
@@ -53,7 +89,7 @@ def scan_delta(table: DeltaTable) -> pl.LazyFrame:
 
 def scan_table(lake: Path, layer: str, resource: str, version: int | None = None) -> pl.LazyFrame:
     """One of the lake's tables, lazily, as it stands or at a version."""
-    return scan_delta(DeltaTable(str(address(lake, layer, resource)), version=version))
+    return scan_delta(open_table(lake, layer, resource, version))
 
 
 def key_columns(resource: Resource) -> tuple[str, ...]:
@@ -117,23 +153,22 @@ def ensure_tables(lake: Path, resource: Resource, catalog: Catalog) -> None:
     for layer in LAYERS:
         path = address(lake, layer, resource.id)
         schema = schema_of(layer, resource, catalog)
-        empty = pl.DataFrame(schema=schema).to_arrow()
         if not DeltaTable.is_deltatable(str(path)):
             DeltaTable.create(
                 str(path),
-                schema=empty.schema,
+                schema=pl.DataFrame(schema=schema).to_arrow().schema,
                 mode="ignore",
                 name=f"{resource.agency}_{resource.name}_{layer}",
                 configuration={"delta.enableChangeDataFeed": "true"} if layer == "warehouse" else None,
             )
             continue
-        table = DeltaTable(str(path))
+        table = open_table(lake, layer, resource.id)
         known = {field.name for field in table.schema().fields}
         added = [name for name in schema if name not in known]
         if added:
             from deltalake import Schema
 
-            additions = Schema.from_arrow(empty.select(added).schema)
+            additions = Schema.from_arrow(pl.DataFrame(schema=schema).to_arrow().select(added).schema)
             table.alter.add_columns(list(additions.fields))
 
 

@@ -151,3 +151,33 @@ def test_no_progress_bar_no_analytics_no_stored_result() -> None:
     assert done.context.config.analytics_enabled is False
     assert type(done.context.validation_results_store).__module__ == "expectations.results_store"
     assert done.context.validation_results_store.list_keys() == []
+
+
+def test_configurations_are_built_once_and_the_results_are_gx_s_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    from contextlib import nullcontext
+
+    from great_expectations.expectations.expectation import ExpectationConfiguration
+
+    from expectations import session
+
+    built: list[str] = []
+    real = ExpectationConfiguration.__init__
+
+    def counted(self: Any, *args: Any, **kwargs: Any) -> None:
+        built.append(kwargs["type"])
+        real(self, *args, **kwargs)
+
+    monkeypatch.setattr(ExpectationConfiguration, "__init__", counted)
+    kept = run(suite(RULES), FRAME)
+    with_memory = len(built)
+    monkeypatch.setattr(session, "kept", nullcontext)
+    built.clear()
+    plain = run(suite(RULES), FRAME)
+    assert with_memory * 5 < len(built)
+    told = [
+        [{k: v for k, v in r.to_json_dict().items() if k != "expectation_config"} for r in done.result.results] for done in (kept, plain)
+    ]
+    assert told[0] == told[1]
+    settings = [[(r.expectation_config.type, r.expectation_config.meta) for r in done.result.results] for done in (kept, plain)]
+    assert settings[0] == settings[1]
+    assert set(kept.engine._answers) == set(plain.engine._answers)  # the same metrics under the same ids
