@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import inspect
+import json
+from datetime import date
 from typing import Any
 
 import polars as pl
@@ -181,3 +184,30 @@ def test_configurations_are_built_once_and_the_results_are_gx_s_own(monkeypatch:
     settings = [[(r.expectation_config.type, r.expectation_config.meta) for r in done.result.results] for done in (kept, plain)]
     assert settings[0] == settings[1]
     assert set(kept.engine._answers) == set(plain.engine._answers)  # the same metrics under the same ids
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"column": "甲", "batch_id": None, "row_condition": None}, {"a": 1, "b": True, "c": [1, "x", None, {"d": [2]}]},
+        {"a": 1.5, "b": 2}, {"a": date(2026, 3, 2), "b": {1, 2}}, {"a": 1}, {}, {"a": (1, 2), "b": None}, {1: "a", "b": 2.0},
+    ],
+)  # fmt: skip
+def test_ids_of_metrics_are_gx_s_own(content: dict[Any, Any]) -> None:
+    from great_expectations.core.id_dict import IDDict
+    from great_expectations.util import convert_to_json_serializable
+
+    from expectations.kept_configurations import _install
+
+    _install()
+    expected: Any
+    if len(content) > 1:
+        try:
+            expected = hashlib.md5(json.dumps(convert_to_json_serializable(dict(content)), sort_keys=True).encode()).hexdigest()
+        except TypeError:  # keys of two kinds cannot be sorted
+            with pytest.raises(TypeError):
+                IDDict(content).to_id()
+            return
+    else:
+        expected = next((f"{key}={value}" for key, value in content.items()), ())
+    assert IDDict(content).to_id() == expected
