@@ -22,9 +22,10 @@ SIZE ?= 2000
 PORT ?= 3000
 ROWS ?= 1000000
 COLUMNS ?= 20
+RESOURCES ?= 200
 TESTS ?= tests
 
-.PHONY: dictionary help nightly next-day ui daemon test test-all lint format types lock clean reset doctor bench-way
+.PHONY: dictionary help nightly next-day ui daemon test test-all lint format types lock clean reset doctor bench-way bench-many bench-nightly
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,6 +76,12 @@ lint: $(DEV_READY) ## style, types, layers
 format: $(DEV_READY) ## format the code
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+bench-many: $(DEV_READY) ## RESOURCES small resources of ROWS rows in one night: first day, changed day, nothing new
+	@$(BIN)/python -m benchmarks.many --resources $(RESOURCES) --rows $(if $(filter file,$(origin ROWS)),1000,$(ROWS))
+
+bench-nightly: $(DEV_READY) ## the demonstration's night at SIZE and at ten times it
+	@$(BIN)/python -m benchmarks.nightly --size $(SIZE) --days $(DAYS) --seed $(SEED)
 
 bench-way: $(DEV_READY) ## ROWS × COLUMNS the whole way, beside a hand-written Polars script
 	@$(BIN)/python -m benchmarks.way --rows $(ROWS) --columns $(COLUMNS)
