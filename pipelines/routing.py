@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import polars as pl
 from deltalake import DeltaTable
 
 from districtlake.delivery.district import District
+from districtlake.supervision.timeliness import updates_due
 from districtlake.tickets.outbox import Package, write_packages
+from districtlake.tickets.overdue import raise_overdue
 from districtlake.tickets.raise_tickets import raise_tickets
 from districtlake.warehouse.commit import read
 from districtlake.warehouse.tables import address, scan_delta
@@ -24,7 +27,8 @@ class Routed:
 
 
 def route(district: District, seen: Mapping[str, int] | None = None) -> Routed:
-    """Raise and close tickets from every register that changed since ``seen`` (none: all are read), then write the packages.
+    """Raise and close tickets from every register that changed since ``seen`` (none: all are read) and for overdue updates, then
+    write the packages.
 
     ``seen`` only saves time. Tickets are identified by what they are about, so a lost cursor, a crash or two routers at once
     lose nothing and double nothing.
@@ -44,6 +48,11 @@ def route(district: District, seen: Mapping[str, int] | None = None) -> Routed:
         routed.opened += len(raised.new) + len(raised.reopened)
         routed.closed += len(raised.closed)
         routed.seen[resource] = reader.version
+    late = raise_overdue(
+        district.store, partial(updates_due, district), clock=district.clock, policy=district.policy, calendar=district.calendar
+    )
+    routed.opened += len(late.new) + len(late.reopened)
+    routed.closed += len(late.closed)
     routed.packages = write_packages(
         district.store, lambda resource: read(district.lake, "problems", resource), district.catalog, district.settings.outbox,
         district.clock, policy=district.policy,

@@ -9,6 +9,7 @@ from datetime import date, datetime, time
 from typing import Any
 
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from districtlake.catalog.models import Resource
 from districtlake.clock import SHANGHAI
@@ -16,7 +17,7 @@ from districtlake.delivery.advance import Step
 from districtlake.delivery.district import District
 from districtlake.errors import DistrictLakeError, NotFound, ValidationFailed
 from districtlake.store.engine import Store
-from districtlake.store.tables import AuditEvent, Delivery, Operation
+from districtlake.store.tables import AuditEvent, Delivery, InboxLook, Operation
 
 REBUILDS = ("release", "withdraw", "reprocess", "revalidate")
 
@@ -86,6 +87,21 @@ def waiting(store: Store) -> list[Waiting]:
     )
     with store.session() as session:
         return [Waiting(*row) for row in session.execute(query)]
+
+
+INBOX = "inbox"
+
+
+def looked(store: Store, at: datetime) -> None:
+    """Write down that the inbox was looked through, and that whatever lay in it at ``at`` is received."""
+    with store.session() as session:
+        session.merge(InboxLook(inbox=INBOX, at=at))
+
+
+def last_look(session: Session) -> datetime | None:
+    """The instant up to which it is known what was delivered; None: nobody has looked yet."""
+    look = session.get(InboxLook, INBOX)
+    return None if look is None else look.at
 
 
 def unsettled(store: Store, day: date | None) -> set[str]:

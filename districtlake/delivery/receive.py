@@ -49,6 +49,7 @@ def receive(
     """
     received = Received()
     with lock(district.settings.locks, "receive", tell=tell):
+        looked_at = district.clock.now()
         found = scan(folder or district.settings.inbox, district.catalog)
         received.notices.extend(found.notices)
         for number, candidate in enumerate(found.candidates, 1):
@@ -56,6 +57,8 @@ def receive(
                 tell(f"received {number} of {len(found.candidates)} files")
             _take(district, candidate, received, wait)
         keep_notices(district, ((n.code, n.message, n.hint, n.relative) for n in received.notices))
+        if not received.growing:
+            ledger.looked(district.store, looked_at)
     return received
 
 

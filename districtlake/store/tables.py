@@ -121,6 +121,15 @@ class Notice(Base):
     cleared_at: Mapped[datetime | None]
 
 
+class InboxLook(Base):
+    """When an inbox was last looked through. Only up to then it is known that nothing was delivered."""
+
+    __tablename__ = "inbox_looks"
+
+    inbox: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+
+
 class Package(Base):
     """An Excel file in the outbox. ``file`` is relative to the outbox, so the state folder can move."""
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from districtlake.store.base import Base, Json, one_of
 from districtlake.store.columns import json_type
 
-TicketKind = Literal["problem", "lead", "notice"]
+TicketKind = Literal["problem", "lead", "notice", "overdue_update"]
 TicketState = Literal["open", "closed"]
 TicketStage = Literal["waiting", "handling", "extension_requested", "reviewing", "settled", "dismissed"]
 TicketOrigin = Literal["validation", "feedback", "timeliness"]
@@ -25,7 +25,7 @@ class Ticket(Base):
     The row is what its events add up to (``tickets.journal``); nothing writes it without an event.
 
     Attributes:
-        delivery_id, rule_id: of findings; a report has no delivery ("").
+        delivery_id, rule_id: of findings; a report has no delivery (""). Of an overdue update: the delivery after which none came.
         state: "open" or "closed", as ``stage`` says in detail (``tickets.machine.STAGES``).
         matter: what Article 27 calls it: 错误, 遗漏, 侵犯第三方合法权益.
         origin: what found it; ``round``: 1, and one more each time it is reopened.

@@ -10,13 +10,16 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
 import polars as pl
+from sqlalchemy.orm import Session
 
 from districtlake.catalog.models import Resource
 from districtlake.clock import SHANGHAI, local_date
+from districtlake.delivery import ledger
 from districtlake.delivery.district import District
 from districtlake.policy.cycles import Due, due_after, first_due
 from districtlake.policy.pack import PolicyPack
 from districtlake.supervision.updates import Latest, Update, latest_updates
+from districtlake.tickets.overdue import UpdateDue
 
 STATE_TITLES: dict[str, str] = {
     "overdue": "更新逾期",
@@ -90,6 +93,31 @@ def standings(district: District, *, at: datetime | None = None) -> list[Standin
         latest = latest_updates(session)
     resources = sorted(district.catalog.resources.values(), key=lambda resource: resource.id)
     return [standing_of(resource, latest.get(resource.id, Latest()), now, district.policy) for resource in resources]
+
+
+def updates_due(district: District, session: Session) -> list[UpdateDue]:
+    """Every resource as ``tickets.overdue`` asks for it, read from the ledger in ``session``.
+
+    Judged as of the last look into the inbox: what lies there unseen (the system was down for days) is nobody's delay. Nothing is
+    said before the first look.
+    """
+    seen = ledger.last_look(session)
+    if seen is None:
+        return []
+    now, latest = min(seen, district.clock.now()), latest_updates(session)
+    found = []
+    for resource in district.catalog.resources.values():
+        standing = standing_of(resource, latest.get(resource.id, Latest()), now, district.policy)
+        update, due = standing.latest.update, standing.due
+        found.append(
+            UpdateDue(
+                resource=resource.id, agency=resource.agency, after=update.delivery if update else "", missed=standing.missed,
+                undecided=standing.state == "waiting", cycle=resource.update_cycle, due_date=due.day if due else None,
+                due_at=due.due_at if due else None, grace_until=due.grace_until if due else None,
+                last_data_date=standing.latest.data_date, last_received_at=update.received_at if update else None,
+            )
+        )  # fmt: skip
+    return found
 
 
 def timeliness_frame(district: District) -> pl.DataFrame:

@@ -14,7 +14,7 @@ from sqlalchemy import or_, select
 
 from districtlake.clock import SHANGHAI, Clock, local_date
 from districtlake.policy.calendar import WorkingCalendar
-from districtlake.policy.deadlines import Deadline, limit_deadline, natural_deadline, problem_deadline, working_deadline
+from districtlake.policy.deadlines import Deadline, limit_deadline, natural_deadline, working_deadline
 from districtlake.policy.pack import Limit, PolicyPack
 from districtlake.store.engine import Store
 from districtlake.store.tables import Ticket
@@ -30,9 +30,13 @@ def end_of(day: date) -> datetime:
     return datetime.combine(day + timedelta(1), time(), tzinfo=SHANGHAI).astimezone(UTC)
 
 
-def terms_of(policy: PolicyPack) -> dict[str, Any]:
+def limit_of(policy: PolicyPack, origin: str) -> Limit:
+    """The limit of a ticket: that of Article 27 for problem data, the pack's own for an update that did not come (Article 26)."""
+    return policy.deadlines.update_overdue if origin == "timeliness" else policy.deadlines.problem_handling
+
+
+def terms_of(policy: PolicyPack, limit: Limit) -> dict[str, Any]:
     """The limit a ticket runs under, as the pack says now; kept with the ticket."""
-    limit = policy.deadlines.problem_handling
     return {
         "days": limit.days,
         "unit": limit.unit,
@@ -42,13 +46,16 @@ def terms_of(policy: PolicyPack) -> dict[str, Any]:
     }
 
 
-def received(desk: Desk, at: datetime, urgent_due: date | None = None) -> dict[str, Any]:
+def received(desk: Desk, ticket: Ticket, at: datetime) -> dict[str, Any]:
     """The columns of a ticket that its provider receives at ``at``: receipt, limit, due day, and the pack it runs under."""
-    deadline = problem_deadline(desk.policy, at, desk.calendar)
-    terms = terms_of(desk.policy)
+    limit, urgent_due = limit_of(desk.policy, ticket.origin), ticket.urgent_due
+    deadline = limit_deadline(limit, at, desk.policy, desk.calendar)
+    terms = terms_of(desk.policy, limit)
     if urgent_due is not None and urgent_due < deadline.due:
         deadline = Deadline(urgent_due, end_of(urgent_due))
         terms = {"unit": DAY, "article": terms["article"], "instead_of": terms}
+    if "update" in ticket.terms:
+        terms["update"] = ticket.terms["update"]  # which update did not come (tickets.overdue)
     return {
         "received_at": at, "due_date": deadline.due, "due_at": deadline.due_at, "provisional": deadline.provisional, "terms": terms,
         "policy_id": desk.policy.id, "policy_version": desk.policy.version,

@@ -38,7 +38,7 @@ def dispatch(desk: Desk, number: str, actor: Actor, *, version: int | None = Non
 
 def dispatched(session: Session, ticket: Ticket, desk: Desk, actor: Actor = SYSTEM, **facts: Any) -> None:
     """As ``dispatch``, within a transaction."""
-    happened(session, ticket, "dispatched", desk, actor, facts, **received(desk, desk.clock.now(), ticket.urgent_due))
+    happened(session, ticket, "dispatched", desk, actor, facts, **received(desk, ticket, desk.clock.now()))
 
 
 def reject(desk: Desk, number: str, actor: Actor, reason: str, *, version: int | None = None) -> Ticket:

@@ -29,6 +29,7 @@ from districtlake.store.tables import Package, Ticket
 from districtlake.tickets.journal import Recount, happened
 from districtlake.tickets.machine import AT_PROVIDER, SYSTEM, Actor
 from districtlake.tickets.membership import problems_under
+from districtlake.tickets.overdue import OVERDUE
 from districtlake.tickets.workbook import ROWS_PER_SHEET, SEVERITY_TITLES, Contents, due_text, write_package
 
 LOCK = "outbox"
@@ -146,10 +147,11 @@ def _package_agency(
 
 
 def _details(session: Session, tickets: Sequence[Ticket], lake_problems: Callable[[str], pl.DataFrame], catalog: Catalog) -> pl.DataFrame:
-    """The open problems of the tickets as the sheet shows them, in the order of ticket, file, sheet, row."""
+    """The open problems of the tickets as the sheet shows them, in the order of ticket, file, sheet, row. An overdue update has no rows."""
     frames = []
-    for resource in sorted({ticket.resource for ticket in tickets}):
-        of_resource = [ticket for ticket in tickets if ticket.resource == resource]
+    with_rows = [ticket for ticket in tickets if ticket.kind != OVERDUE]
+    for resource in sorted({ticket.resource for ticket in with_rows}):
+        of_resource = [ticket for ticket in with_rows if ticket.resource == resource]
         heads = pl.DataFrame(
             {
                 "ticket_id": [ticket.id for ticket in of_resource],
@@ -178,6 +180,8 @@ def _details(session: Session, tickets: Sequence[Ticket], lake_problems: Callabl
                 "problem_id",
             )
         )
+    if not frames:
+        return pl.DataFrame()
     return pl.concat(frames).sort("number", "file", "sheet", "row", "problem_id", nulls_last=True).drop("problem_id")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from typing import IO
 
 from openpyxl import Workbook
@@ -16,15 +16,17 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from districtlake.catalog.models import DIMENSION_TITLES
 from districtlake.clock import SHANGHAI
-from districtlake.policy.pack import PolicyPack
+from districtlake.policy.cycles import CYCLE_TITLES
+from districtlake.policy.pack import Limit, PolicyPack
 from districtlake.store.tables import Ticket
+from districtlake.tickets.overdue import OVERDUE
 from districtlake.tickets.sheet_rows import lines_of, neutralised, row_height, write_workbook
 
 ROWS_PER_SHEET = 500_000
 """Excel takes 1,048,576, but a sheet of half of it is what office machines still open."""
 
 SEVERITY_TITLES = {"critical": "严重", "warning": "警告", "info": "提示"}
-KIND_TITLES = {"problem": "问题", "lead": "线索", "notice": "告知"}
+KIND_TITLES = {"problem": "问题", "lead": "线索", "notice": "告知", "overdue_update": "更新逾期"}
 
 TICKET_COLUMNS: tuple[tuple[str, float], ...] = (
     ("工单号", 15), ("类别", 7), ("资源", 24), ("规则", 46),
@@ -35,9 +37,17 @@ DETAIL_COLUMNS: tuple[tuple[str, float], ...] = (
     ("规则", 34), ("原因", 34),
     ("维度", 9), ("严重程度", 9), ("处理期限", 19), ("处理方式", 12), ("处理说明", 30),
 )  # fmt: skip
+OVERDUE_COLUMNS: tuple[tuple[str, float], ...] = (
+    ("工单号", 15), ("资源", 28), ("更新周期", 10), ("最近数据日期", 14), ("最近接收", 18), ("应更新至", 12), ("宽限至", 18), ("已错过期数", 11),
+    ("处理期限", 19), ("处理说明", 40),
+)  # fmt: skip
+OVERDUE_SHEET = "更新逾期"
 GUIDE_WIDTH = 96.0
 ANSWER_COLUMNS = ("处理方式", "处理说明")
-CENTRED = {"工单号", "类别", "维度", "严重程度", "行号", "问题数", "处理期限", "处理方式"}
+CENTRED = {
+    "工单号", "类别", "维度", "严重程度", "行号", "问题数", "处理期限", "处理方式", "更新周期", "最近数据日期", "最近接收", "应更新至", "宽限至", "已错过期数",
+}  # fmt: skip
+WHOLE_NUMBERS = ("行号", "问题数", "已错过期数")
 
 FONT = "微软雅黑"
 _LINE = Side(style="thin", color="D0D7DE")
@@ -68,6 +78,15 @@ class Contents:
     row_count: int
     made_at: datetime
 
+    @property
+    def overdue(self) -> list[Ticket]:
+        """The tickets about updates that did not come: they have no rows."""
+        return [ticket for ticket in self.tickets if ticket.kind == OVERDUE]
+
+    @property
+    def about_rows(self) -> list[Ticket]:
+        return [ticket for ticket in self.tickets if ticket.kind != OVERDUE]
+
 
 def due_text(ticket: Ticket) -> str:
     if ticket.due_date is None:
@@ -85,7 +104,9 @@ def write_package(contents: Contents, policy: PolicyPack, target: IO[bytes], *, 
     guide.title = "说明"
     _guide(guide, contents, policy)
     _table(book.create_sheet("工单"), TICKET_COLUMNS, len(contents.tickets))
-    pages = max(1, -(-contents.row_count // rows_per_sheet))
+    if contents.overdue:
+        _table(book.create_sheet(OVERDUE_SHEET), OVERDUE_COLUMNS, len(contents.overdue))
+    pages = max(1, -(-contents.row_count // rows_per_sheet)) if contents.about_rows else 0
     titles = ["问题明细" if page == 1 else f"问题明细({page})" for page in range(1, pages + 1)]
     for page, title in enumerate(titles):
         rows = min(rows_per_sheet, contents.row_count - page * rows_per_sheet)
@@ -94,6 +115,8 @@ def write_package(contents: Contents, policy: PolicyPack, target: IO[bytes], *, 
         _answers(sheet, policy, rows)
     rest = iter(contents.details)
     bodies: dict[str, Iterable[Row]] = {"工单": map(_ticket_row, contents.tickets, [contents.resource_titles] * len(contents.tickets))}
+    if contents.overdue:
+        bodies[OVERDUE_SHEET] = map(_overdue_row, contents.overdue, [contents.resource_titles] * len(contents.overdue))
     for page, title in enumerate(titles):
         bodies[title] = _page(rest, min(rows_per_sheet, contents.row_count - page * rows_per_sheet))
     write_workbook(book, bodies, target)
@@ -106,12 +129,31 @@ def _page(rows: Iterable[Row], count: int) -> Iterable[Row]:
 
 def _ticket_row(ticket: Ticket, titles: dict[str, str]) -> Row:
     rows = "、".join(str(number) for number in ticket.sample_rows)
+    where = f"连续 {ticket.open_problems} 期未更新" if ticket.kind == OVERDUE else "整个文件"
     more = " 等" if ticket.open_problems > len(ticket.sample_rows) and rows else ""
     return (
         ticket.number, KIND_TITLES[ticket.kind], titles.get(ticket.resource, ticket.resource), ticket.rule_title,
         DIMENSION_TITLES.get(ticket.dimension, ticket.dimension), SEVERITY_TITLES.get(ticket.severity, ticket.severity),
-        ticket.open_problems, f"{rows}{more}" if rows else "整个文件", due_text(ticket),
+        ticket.open_problems, f"{rows}{more}" if rows else where, due_text(ticket),
     )  # fmt: skip
+
+
+def _overdue_row(ticket: Ticket, titles: dict[str, str]) -> Row:
+    update = ticket.terms.get("update", {})
+    received, grace = update.get("last_received_at"), update.get("grace_until")
+    return (
+        ticket.number, titles.get(ticket.resource, ticket.resource), CYCLE_TITLES.get(update.get("cycle", ""), ""),
+        update.get("last_data_date") or "", _moment(received) if received else "从未交付", update.get("due_date") or "",
+        _moment(grace) if grace else "", ticket.open_problems, due_text(ticket), None,
+    )  # fmt: skip
+
+
+def _moment(instant: str) -> str:
+    """An instant as people write it in Shanghai; the end of a day is 24:00 of that day, not 0:00 of the next."""
+    local = datetime.fromisoformat(instant).astimezone(SHANGHAI)
+    if local.time() == time():
+        return f"{(local - timedelta(1)).date().isoformat()} 24:00"
+    return local.strftime("%Y-%m-%d %H:%M")
 
 
 def _table(sheet: Worksheet, columns: Sequence[tuple[str, float]], rows: int) -> None:
@@ -128,7 +170,7 @@ def _table(sheet: Worksheet, columns: Sequence[tuple[str, float]], rows: int) ->
         cell.font = Font(name=FONT, size=10)
         cell.alignment = Alignment(horizontal="center" if title in CENTRED else "left", vertical="center", wrap_text=True)
         cell.border = _GRID
-        cell.number_format = "0" if title in ("行号", "问题数") else "@"
+        cell.number_format = "0" if title in WHOLE_NUMBERS else "@"
         if answer:
             cell.fill = _ANSWER
     last = get_column_letter(len(columns))
@@ -173,7 +215,7 @@ def _guide(sheet: Worksheet, contents: Contents, policy: PolicyPack) -> None:
         _pair(sheet, line, label, text)
     line += 2
     _heading(sheet, line, "如何答复")
-    for number, text in enumerate(_steps(policy), start=1):
+    for number, text in enumerate(_steps(contents, policy), start=1):
         line += 1
         _pair(sheet, line, f"第{'一二三四五六七八九'[number - 1]}步", text)
     line += 2
@@ -189,23 +231,43 @@ def _facts(contents: Contents, policy: PolicyPack) -> list[tuple[str, str]]:
     kinds = [f"{KIND_TITLES[kind]} {n} 件" for kind in KIND_TITLES if (n := sum(ticket.kind == kind for ticket in tickets))]
     days = sorted({ticket.due_date for ticket in tickets if ticket.due_date is not None})
     due = _day(days[0]) if len(days) == 1 else f"{_day(days[0])}（最早）至 {_day(days[-1])}（最晚），逐件见“工单”表"
-    limit = policy.deadlines.problem_handling
+    limits = {limit.title: limit for limit in _limits(contents, policy)}
     facts = [
         ("接收单位", contents.agency_name),
         ("制发日期", _day(contents.made_at.astimezone(SHANGHAI).date())),
         ("工单", f"共 {len(tickets)} 件（{'，'.join(kinds)}），{tickets[0].number} 至 {tickets[-1].number}"),
-        ("问题", f"共 {contents.row_count} 处，逐处见“问题明细”表"),
-        ("处理期限", f"{due}　24时前（自收到反馈之日起 {limit.title}，收到当日不计入）"),
     ]
+    if contents.about_rows:
+        facts.append(("问题", f"共 {contents.row_count} 处，逐处见“问题明细”表"))
+    if contents.overdue:
+        facts.append((OVERDUE_SHEET, f"{len(contents.overdue)} 项资源没有按更新周期更新，逐项见“{OVERDUE_SHEET}”表"))
+    facts.append(("处理期限", f"{due}　24时前（自收到反馈之日起 {'、'.join(limits)}，收到当日不计入）"))
     if any(ticket.provisional for ticket in tickets):
         facts.append(
             ("期限说明", "标注“（暂定）”的期限跨入尚未公布放假安排的年度，暂按周一至周五为工作日推算，安排公布后重新计算并另行告知。")
         )
-    facts.append(("流程依据", f"{policy.note}　{policy.document.number} {limit.article}"))
+    articles = "、".join(dict.fromkeys(limit.article for limit in _limits(contents, policy)))
+    facts.append(("流程依据", f"{policy.note}　{policy.document.number} {articles}"))
     return facts
 
 
-def _steps(policy: PolicyPack) -> list[str]:
+def _limits(contents: Contents, policy: PolicyPack) -> list[Limit]:
+    deadlines = policy.deadlines
+    return [deadlines.problem_handling] * bool(contents.about_rows) + [deadlines.update_overdue] * bool(contents.overdue)
+
+
+def _steps(contents: Contents, policy: PolicyPack) -> list[str]:
+    return (_steps_for_rows(policy) if contents.about_rows else []) + (_steps_for_updates() if contents.overdue else [])
+
+
+def _steps_for_updates() -> list[str]:
+    return [
+        f"“{OVERDUE_SHEET}”表所列的资源，请尽快按目录规定的方式交付最新的数据；没有变化的，也请以新的数据日期照常交付。",
+        f"新的交付入仓后，“{OVERDUE_SHEET}”工单自动办结；一时不能更新的，请在“处理说明”一栏写明原因和预计的时间。",
+    ]
+
+
+def _steps_for_rows(policy: PolicyPack) -> list[str]:
     choices = "、".join(policy.dispositions.values.values())
     ceiling = policy.deadlines.problem_ceiling
     return [
@@ -221,7 +283,7 @@ def _notes(contents: Contents, policy: PolicyPack) -> list[tuple[str, str]]:
     notes = [
         (
             "严重程度",
-            "严重：该行或该文件未入仓或可能被误用，应当改正；警告：数值可疑，请核实；提示：比对发现的线索，不作为错误结论，请核实。",
+            "严重：该行或该文件未入仓、数据没有按期更新或可能被误用，应当改正；警告：数值可疑，请核实；提示：比对发现的线索，不作为错误结论，请核实。",
         ),
         ("当前值", "按交付原文列出；以 = + - @ 等符号开头的，前面加了一个单引号，以免被表格软件当作公式执行。"),
         ("信息保护", "本文件可能含有个人信息，只供处理所列问题使用，不得转给第三方，用毕按本单位规定保管或销毁。"),
