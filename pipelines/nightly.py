@@ -1,7 +1,7 @@
 """The nightly run as a process of its own: ``python -m pipelines.nightly``. Its standard output is one JSON document a line.
 
 The command line and the schedule both start this. It writes down what the night owes, receives the inbox, runs each agency's job in
-turn (an agency's failure stops no other), builds the marts, raises tickets, prunes the event log, compares what came of it with what
+turn (an agency's failure stops no other), raises tickets, builds the marts, prunes the event log, compares what came of it with what
 was owed, writes the report, closes the record and ends with ``{"event": "finished", …}``. Without that last line the run has failed.
 """
 
@@ -89,9 +89,10 @@ def run(inbox: Path | None, emit: Emit, launched_by: str = "command line") -> in
         expected = expected_of(district, district.catalog.marts)
         record.expect(district, night.id, expected.as_dict())
         runs = step("agencies", lambda: _run_agencies(district, instance, emit, course, timing)) or []
+        routed = step("routing", lambda: _route(district, emit)) or {}
+        # after routing: marts tell of tonight's tickets, too
         marts = step("marts", lambda: _build_marts(district, instance, emit)) or {}
         course.marts = marts.get("states", {})
-        routed = step("routing", lambda: _route(district, emit)) or {}
         step("retention", lambda: _prune(district, instance, emit))
 
         tonight = outcomes(district, expected.deliveries, course, night.after_operation)

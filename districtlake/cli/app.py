@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from districtlake.cli import catalog, deliveries, demo, dictionary, doctor, nightly, portal, problems, sql, tables
+from districtlake.cli import catalog, deliveries, demo, dictionary, doctor, marts, nightly, portal, problems, sql, tables
 from districtlake.cli.output import fail
 from districtlake.errors import DistrictLakeError
 
@@ -29,6 +29,7 @@ app.command("show")(tables.show)
 app.command("history")(tables.history)
 app.command("sql")(sql.sql)
 app.command("dictionary")(dictionary.dictionary)
+app.add_typer(marts.app, name="marts")
 app.add_typer(portal.app, name="portal")
 app.add_typer(catalog.app, name="catalog")
 app.add_typer(demo.app, name="demo")

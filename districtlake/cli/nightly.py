@@ -10,6 +10,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from districtlake.cli.marts import counted
 from districtlake.cli.options import Json
 from districtlake.cli.output import console, errors, show_json
 from districtlake.errors import NotFound
@@ -75,6 +76,10 @@ def _progress(event: dict[str, Any], status: Any) -> None:
         console.print(f"{mark} {event.get('day') or '不分日期  '} {escape(event['agency'])} {event['seconds']:.1f} 秒")
         for reason in event["reasons"]:
             errors.print(f"  [red]{escape(reason)}[/]")
+    elif kind == "marts_started" and status:
+        status.update(f"数据集市：{len(event['marts'])} 张表…")
+    elif kind == "marts_finished" and event["run_id"]:
+        console.print(f"{'[green]完成[/]' if event['ok'] else '[bold red]失败[/]'} 数据集市 {event['seconds']:.1f} 秒")
     elif kind == "night":
         for alarm in event["before"]:
             errors.print(f"[yellow]提醒[/] {escape(alarm['message'])}")
@@ -130,6 +135,8 @@ def render(summary: dict[str, Any]) -> None:
             counts = [f"{row[k]:,}" for k in ("rows", "stale", "history", "quarantine")]
             table.add_row(row["resource"], row["title"], *(["✗", "", "", ""] if row.get("error") else counts))
         console.print(table)
+    if summary["marts"].get("marts"):
+        console.print(counted(summary["marts"]))
     _attention(summary)
     for left_out in summary["left_out"]:
         console.print(f"[yellow]未处理[/] {escape(left_out)}")

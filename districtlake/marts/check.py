@@ -15,7 +15,16 @@ from districtlake.catalog.marts import Mart
 from districtlake.catalog.model_faults import close_to
 from districtlake.catalog.models import Catalog
 from districtlake.errors import CatalogError
-from districtlake.marts.definition import column_type, in_build_order, mart_schema, source_schema, sources_of, statement_of
+from districtlake.marts.definition import (
+    column_type,
+    in_build_order,
+    lineage_of,
+    mart_schema,
+    sensitivity_of,
+    source_schema,
+    sources_of,
+    statement_of,
+)
 from districtlake.marts.rules import mart_rules
 from districtlake.marts.sources import duck_words, given_schema
 from districtlake.marts.statements import Statement, StatementError
@@ -54,6 +63,7 @@ def _mart(mart: Mart, catalog: Catalog) -> Iterator[Finding]:
     yield from _rules(mart)
     if not unknown:
         yield from _columns(mart, statement, catalog)
+        yield from _sensitivity(mart, catalog)
 
 
 def _unknown_sources(mart: Mart, statement: Statement, catalog: Catalog) -> Iterator[Finding]:
@@ -127,6 +137,30 @@ def _columns(mart: Mart, statement: Statement, catalog: Catalog) -> Iterator[Fin
         if name not in mart.column_names:
             remedy = f"Declare it in {mart.file}, or leave it out of the SELECT."
             yield Finding(mart.sql_file, "", f"the SQL gives column '{name}', which is not declared", remedy)
+
+
+def _sensitivity(mart: Mart, catalog: Catalog) -> Iterator[Finding]:
+    """A text or date that comes from a more sensitive item keeps its level; lowering it is a person's decision, written down."""
+    schema = mart_schema(mart, catalog)
+    for name, origins in lineage_of(mart, catalog).items():
+        column = mart.column(name)
+        if column.sensitivity is not None or not (schema[name] == pl.String or schema[name].is_temporal()):
+            continue
+        level = sensitivity_of(column, catalog)
+        for source, origin in origins:
+            above = _level(source, origin, catalog)
+            if above > level:
+                problem = f"column {name} is {level}, but shows {source}.{origin}, which is {above}"
+                remedy = f"Write 'sensitivity: {above}', or a lower one deliberately where the value no longer tells as much."
+                yield Finding(mart.file, f"columns[{name}]", problem, remedy)
+                break
+
+
+def _level(source: str, column: str, catalog: Catalog) -> str:
+    if source in catalog.marts and column in catalog.marts[source].column_names:
+        return sensitivity_of(catalog.marts[source].column(column), catalog)
+    resource = catalog.resources.get(source)
+    return catalog.sensitivity_of(resource.item(column)) if resource is not None and column in resource.item_names else "L1"
 
 
 def fits(given: pl.DataType, declared: pl.DataType) -> bool:
