@@ -124,16 +124,52 @@ def withdraw(delivery: str, reason: Reason, yes: Yes = False, as_json: Json = Fa
 
 
 @app.command("reprocess")
-def reprocess(delivery: str, reason: Reason, yes: Yes = False, as_json: Json = False) -> None:
-    """按现行目录和规则重新处理交付，及其后的全部交付。
+def reprocess(
+    reason: Reason,
+    delivery: Annotated[str | None, typer.Argument(help="交付编号，可只写开头")] = None,
+    resource: Resource = None,
+    since: Annotated[str | None, typer.Option("--since", help="起始数据日期 YYYY-MM-DD：与 --resource 一起，从该日起按序重新处理")] = None,
+    until: Annotated[str | None, typer.Option("--until", help="截止数据日期 YYYY-MM-DD（默认至今）")] = None,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """按现行目录和规则重新处理交付，及其后的全部交付；处理失败的立即重试。也可以是一个资源的一段日期。
 
     例：districtlake deliveries reprocess population-20260304 --reason "年龄规则已更正"
     """
-    _act("reprocess", delivery, reason, yes, as_json, "重新处理")
+    if delivery is not None and not (resource or since or until):
+        _act("reprocess", delivery, reason, yes, as_json, "重新处理")
+        return
+    if delivery is not None or resource is None or since is None:
+        raise OperationRefused(
+            "Give either one delivery, or a resource and the date to begin with.",
+            hint="reprocess <delivery> --reason …, or reprocess --resource R --since YYYY-MM-DD [--until …] --reason …",
+        )
+    _backfill(resource, since, until, reason, yes, as_json)
+
+
+def _backfill(resource: str, since: str, until: str | None, reason: str, yes: bool, as_json: bool) -> None:
+    from districtlake.delivery import ledger
+    from districtlake.delivery.district import open_district
+
+    district = open_district()
+    title = district.resource(resource).title
+    _date(since), _date(until)
+    if not yes:
+        typer.confirm(
+            f"重新处理 {title}（{resource}）数据日期 {since} 至 {until or '今'} 的交付，及其后的全部交付？理由：{reason}", abort=True
+        )
+    _run("backfill", resource, reason, ["--since", since, *(["--until", until] if until else [])])
+    rows = [_row(found) for found in ledger.recent(district.store, resource, 1000)]
+    first, last = _date(since), _date(until)
+    told = [row for row in rows if row["data_date"] and first and row["data_date"] >= first and (last is None or row["data_date"] <= last)]
+    columns = {
+        "id": "编号", "data_date": "数据日期", "state_title": "状态", "delivered": "行数", "accepted": "入仓", "quarantined": "隔离", "why": "说明",
+    }  # fmt: skip
+    show_rows(told, columns, as_json=as_json, title=f"重新处理完成：{title}")
 
 
 def _act(action: str, delivery: str, reason: str, yes: bool, as_json: bool, title: str) -> None:
-    from districtlake.cli.subprocesses import pipeline_events
     from districtlake.delivery import ledger
     from districtlake.delivery.district import open_district
 
@@ -141,17 +177,25 @@ def _act(action: str, delivery: str, reason: str, yes: bool, as_json: bool, titl
     found = ledger.get(district.store, delivery)
     if not yes:
         typer.confirm(f"{title} {found.id}（{found.file_name}，{STATES[found.state]}）？理由：{reason}", abort=True)
-    arguments = [action, found.id, "--reason", reason, "--actor", _actor()]
-    last: dict[str, Any] = {}
-    for event in pipeline_events("pipelines.action", arguments, district.settings):
-        last = event
-    if not last.get("success"):
-        raise OperationRefused(str(last.get("message", f"{action} did not finish.")), hint="The log is in the state folder: logs/.")
+    _run(action, found.id, reason, [])
     after = ledger.get(district.store, found.id)
     if as_json:
         show_json({"action": action, **_row(after)})
     else:
         console.print(f"{title}完成：{after.id} 现为“{STATES[after.state]}”。{_summary(after.counts or {})}")
+
+
+def _run(action: str, subject: str, reason: str, more: list[str]) -> None:
+    """The action as a run of Dagster's, so that its UI shows who did what."""
+    from districtlake.cli.subprocesses import pipeline_events
+    from districtlake.settings import Settings
+
+    last: dict[str, Any] = {}
+    arguments = [action, subject, "--reason", reason, "--actor", _actor(), *more]
+    for event in pipeline_events("pipelines.action", arguments, Settings.from_environment()):
+        last = event
+    if not last.get("success"):
+        raise OperationRefused(str(last.get("message", f"{action} did not finish.")), hint="The log is in the state folder: logs/.")
 
 
 def _summary(counts: dict[str, int]) -> str:

@@ -6,13 +6,15 @@ the fold of ``advance`` is repeated from the state before the delivery, and only
 
 from __future__ import annotations
 
+from datetime import date
+
 from sqlalchemy import select
 
 from districtlake.catalog.models import Resource
 from districtlake.delivery import ledger
 from districtlake.delivery.district import District
 from districtlake.delivery.locks import lock
-from districtlake.delivery.process import Engine, Outcome, finish_interrupted, rebuild
+from districtlake.delivery.process import Engine, Outcome, finish_interrupted, process_resource, rebuild
 from districtlake.errors import OperationRefused
 from districtlake.quality import delivery_rules
 from districtlake.quality.derive import rules_of
@@ -48,11 +50,14 @@ def withdraw(district: District, delivery_id: str, engine: Engine, *, actor: str
 
 
 def reprocess(district: District, delivery_id: str, engine: Engine, *, actor: str, reason: str) -> list[Outcome]:
-    """Process a delivery anew, and all that came after it, under the catalogue as it now is. A failed one is simply tried again."""
+    """Process a delivery anew, and all that came after it, under the catalogue as it now is.
+
+    One whose processing failed is tried again at once, with those of its resource that wait before it.
+    """
     delivery, resource = _subject(district, delivery_id, reason)
-    if delivery.state == "failed":
+    if _failed(delivery):
         _set_state(district, delivery, "pending", actor, reason)
-        return []
+        return process_resource(district, resource.id, engine, through=delivery.data_date)
     if delivery.state not in ("done", "held"):
         raise OperationRefused(
             f"Delivery {delivery.id} is {delivery.state}.",
@@ -61,9 +66,68 @@ def reprocess(district: District, delivery_id: str, engine: Engine, *, actor: st
     return _again(district, resource, delivery, "reprocess", engine, actor, reason)
 
 
-def _subject(district: District, delivery_id: str, reason: str) -> tuple[Delivery, Resource]:
+def backfill(
+    district: District, resource_id: str, engine: Engine, *, since: date, until: date | None = None, actor: str, reason: str
+) -> list[Outcome]:
+    """Process a resource's deliveries of a range of data dates anew, in their order, from the first of them on.
+
+    What came after the range is folded again, too: it builds upon it. Those whose processing failed are tried again.
+
+    Args:
+        since, until: first and last data date; without ``until`` everything since.
+
+    Raises:
+        OperationRefused: the range is empty or the wrong way round; says which dates there are.
+    """
+    resource = district.resource(resource_id)
+    _ask_reason(reason)
+    if until is not None and until < since:
+        raise OperationRefused(f"The range ends ({until}) before it begins ({since}).", hint="Give the earlier date first.")
+    query = select(Delivery).where(Delivery.resource == resource_id, Delivery.state.in_(("done", "held", "failed", "pending")))
+    with district.store.session(read_only=True) as session:
+        known = list(session.scalars(query.order_by(Delivery.order_key, Delivery.received_at)))
+        session.expunge_all()
+    chosen = [d for d in known if d.data_date is not None and d.data_date >= since and (until is None or d.data_date <= until)]
+    if not chosen:
+        dates = sorted({d.data_date for d in known if d.data_date is not None})
+        there = f"Its deliveries are dated {dates[0]} to {dates[-1]}." if dates else "No delivery of it has a data date."
+        raise OperationRefused(f"No delivery of {resource_id} is dated {since} to {until or 'now'}.", hint=there)
+    outcomes: list[Outcome] = []
+    judged = {d.id: d for d in chosen if d.state in ("done", "held")}
+    if judged:
+        first = _processed_first(district, resource_id, set(judged))
+        outcomes += _again(district, resource, judged[first], "reprocess", engine, actor, reason)
+    failed = [d for d in chosen if _failed(d)]
+    for delivery in failed:
+        _set_state(district, delivery, "pending", actor, reason)
+    if failed:
+        outcomes += process_resource(district, resource_id, engine, through=until)
+    return outcomes
+
+
+def _processed_first(district: District, resource_id: str, deliveries: set[str]) -> str:
+    query = select(Operation.delivery_id).where(
+        Operation.resource == resource_id, Operation.kind == "process", Operation.delivery_id.in_(deliveries),
+        Operation.state.in_(("done", "held")),
+    )  # fmt: skip
+    with district.store.session(read_only=True) as session:
+        found = session.scalars(query.order_by(Operation.seq).limit(1)).first()
+    assert found is not None, "a judged delivery has its operation"
+    return found
+
+
+def _failed(delivery: Delivery) -> bool:
+    """Whether processing it failed: for good, or so that the next run would try it again."""
+    return delivery.state == "failed" or (delivery.state == "pending" and delivery.attempts > 0)
+
+
+def _ask_reason(reason: str) -> None:
     if not reason.strip():
         raise OperationRefused("An operator's action needs a reason.", hint='Give one: --reason "…". It is kept in the audit trail.')
+
+
+def _subject(district: District, delivery_id: str, reason: str) -> tuple[Delivery, Resource]:
+    _ask_reason(reason)
     delivery = ledger.get(district.store, delivery_id)
     return delivery, district.resource(delivery.resource)
 
