@@ -25,7 +25,7 @@ COLUMNS ?= 20
 RESOURCES ?= 200
 TESTS ?= tests
 
-.PHONY: dictionary help nightly next-day ui daemon test test-all lint format types lock clean reset doctor bench-way bench-many bench-nightly
+.PHONY: dictionary help nightly next-day ui daemon test test-all lint format types lock clean reset doctor bench-way bench-many bench-nightly notebook
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ next-day: $(RUN_READY) ## the demonstration district lives one more day, and is 
 
 ui: $(RUN_READY) ## Dagster's UI with what `make nightly` ran, at PORT, on this machine only
 	@scripts/ui $(PORT)
+
+notebook: $(DEV_READY) ## the analysts' example, executed on the state folder: one page with charts
+	@$(BIN)/python scripts/notebook
 
 dictionary: $(RUN_READY) ## the data dictionary of the state folder as a site of plain files
 	@$(BIN)/districtlake dictionary

@@ -6,7 +6,7 @@
     lake.tables()                       # what there is
     lake.sample("public_security_bureau.population")   # a few rows, masked
 
-Like ``districtlake sql``: read only, values as they are, each statement audited (ADR 0011). ``sample`` masks, like ``districtlake show``.
+Like ``districtlake sql``: read only, values as they are, each statement audited (ADR 0008). ``sample`` masks, like ``districtlake show``.
 The district is the one that the environment describes (DISTRICTLAKE_STATE, …); ``lake.at(folder)`` opens another.
 """
 
@@ -78,10 +78,10 @@ class Result:
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the first rows."""
-        import polars
+        import pandas
 
-        with polars.Config(tbl_rows=_SHOWN_ROWS, tbl_hide_dataframe_shape=True, tbl_hide_column_data_types=True):
-            return str(self.pl().head(_SHOWN_ROWS)._repr_html_())
+        with pandas.option_context("display.max_colwidth", None):
+            return str(self.arrow().slice(0, _SHOWN_ROWS).to_pandas().to_html(index=False, border=0, na_rep=""))
 
 
 class Lake:

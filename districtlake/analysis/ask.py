@@ -1,7 +1,7 @@
 """One statement of an analyst: run within its limits, and written into the audit trail, whatever became of it.
 
 Statements show values as they are; that is why each leaves a record: who, when, which tables, the statement without its
-literals, how many rows (ADR 0011).
+literals, how many rows (ADR 0008).
 """
 
 from __future__ import annotations

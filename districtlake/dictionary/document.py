@@ -30,7 +30,7 @@ VERSION = 1
 SHOWN_DELIVERIES = 12
 SAMPLE_ROWS = 3
 _SAMPLED = "unconditional"
-"""Samples, though masked, are shown of what is shared without conditions; the dictionary is a file that travels (ADR 0011)."""
+"""Samples, though masked, are shown of what is shared without conditions; the dictionary is a file that travels (ADR 0008)."""
 
 
 def dictionary(district: District) -> dict[str, Any]:
