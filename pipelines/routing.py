@@ -8,20 +8,25 @@ import polars as pl
 from deltalake import DeltaTable
 
 from districtlake.delivery.district import District
+from districtlake.errors import NotFound
 from districtlake.supervision.timeliness import updates_due
+from districtlake.tickets.deadlines import escalate
+from districtlake.tickets.feedback import verify_all
 from districtlake.tickets.outbox import Package, write_packages
 from districtlake.tickets.overdue import raise_overdue
 from districtlake.tickets.raise_tickets import raise_tickets
 from districtlake.warehouse.commit import read
+from districtlake.warehouse.history import scan
 from districtlake.warehouse.tables import address, scan_delta
 
 
 @dataclass
 class Routed:
-    """What routing did: tickets opened, tickets closed, packages written, and the register versions it has seen."""
+    """What routing did: tickets opened, closed and escalated, packages written, and the register versions it has seen."""
 
     opened: int = 0
     closed: int = 0
+    escalated: int = 0
     packages: list[Package] = field(default_factory=list)
     seen: dict[str, int] = field(default_factory=dict)
 
@@ -53,11 +58,21 @@ def route(district: District, seen: Mapping[str, int] | None = None) -> Routed:
     )
     routed.opened += len(late.new) + len(late.reopened)
     routed.closed += len(late.closed)
+    routed.closed += len(verify_all(district, district.catalog, lambda resource: current(district, resource)))
+    routed.escalated = len(escalate(district))
     routed.packages = write_packages(
         district.store, lambda resource: read(district.lake, "problems", resource), district.catalog, district.settings.outbox,
         district.clock, policy=district.policy,
     )  # fmt: skip
     return routed
+
+
+def current(district: District, resource: str) -> pl.LazyFrame | None:
+    """The warehouse table of a resource; None when it was never delivered."""
+    try:
+        return scan(district.lake, "warehouse", resource)
+    except NotFound:
+        return None
 
 
 class _Reader:

@@ -21,6 +21,7 @@ from districtlake.quality.fates import decide
 from districtlake.quality.results import results_frame
 from districtlake.quality.rules import STATUS_SUFFIX
 from districtlake.quality.validation import ReferenceLookup, RuleResult, Validation, Validator
+from districtlake.tickets.waivers import NOTHING, Waived
 from districtlake.warehouse import changes as change_sets
 from districtlake.warehouse.tables import FINGERPRINT, fingerprints, item_types, key_columns, schema_of, stored_items, text_key
 
@@ -49,6 +50,7 @@ class Arrival:
         missing: items for which the file has no column.
         older_than: name of a later-dated delivery already processed, if this one is behind it.
         waived: rules about the delivery that an operator has overruled.
+        confirmed: findings that their provider has confirmed to be correct.
     """
 
     id: str
@@ -61,6 +63,7 @@ class Arrival:
     unreadable: str = ""
     older_than: str = ""
     waived: frozenset[str] = frozenset()
+    confirmed: Waived = NOTHING
 
 
 @dataclass(frozen=True)
@@ -115,14 +118,20 @@ def advance(
     applicable = [rule for rule in rules if not (set(rule.items) & set(arrival.missing))]
     skipped = _unjudged([rule for rule in rules if set(rule.items) & set(arrival.missing)], "文件没有该数据项的列")
     validation = validator(resource.id, judged, applicable, references)
-    fates = decide(judged.height, applicable, validation, arrival.waived)
     text_keys, readable = _text_keys(judged, judged_raw, resource, key)
-
-    accepted = judged.filter(~fates.quarantined & readable)
-    quarantined = fates.quarantined | ~readable
     sightings = problems.sightings_of_rows(
         resource, applicable, validation.failures, judged, judged_raw, text_keys, status_reasons(resource, catalog)
     )
+    confirmed = _confirmed(sightings, judged, text_keys, arrival)
+    waived = frozenset(sightings.filter(confirmed)["problem_id"])
+    if waived:
+        settled = sightings.filter(confirmed).select("_index", "rule").cast(validation.failures.schema)
+        validation = replace(validation, failures=validation.failures.join(settled, on=["_index", "rule"], how="anti"))
+        sightings = sightings.filter(~confirmed)
+    fates = decide(judged.height, applicable, validation, arrival.waived)
+
+    accepted = judged.filter(~fates.quarantined & readable)
+    quarantined = fates.quarantined | ~readable
     unreadable_keys = int((~_key_readable(judged, resource)).sum()) if resource.key else 0
     whole = arrival.mode == "snapshot"
     before = tables.quarantine.clear() if whole and unreadable_keys == 0 else tables.quarantine
@@ -156,7 +165,7 @@ def advance(
         sightings,
         problems.Judged(
             rules=frozenset(r.rule.id for r in (*verdicts, *row_results) if r.outcome != "not_evaluated"),
-            known_rules=known, keys=text_keys, whole=whole and unreadable_keys == 0,
+            known_rules=known, keys=text_keys, whole=whole and unreadable_keys == 0, waived=waived,
         ),
         resource=resource, delivery=arrival.id, at=at,
     )  # fmt: skip
@@ -192,6 +201,20 @@ def status_reasons(resource: Resource, catalog: Catalog) -> dict[str, dict[str, 
     return {
         item.name: {code: status.reason for code, status in KINDS[catalog.element_of(item).kind].codes.items()} for item in resource.items
     }
+
+
+def _confirmed(sightings: pl.DataFrame, judged: pl.DataFrame, keys: pl.Series, arrival: Arrival) -> pl.Series:
+    """True for each sighting that a waiver covers and whose row the warehouse can hold: one row a key, and every value typed."""
+    covered = arrival.confirmed.covers(sightings)
+    if not covered.any():
+        return covered
+    twice = keys.is_duplicated()
+    lost = pl.Series("lost", [False], dtype=pl.Boolean).new_from_index(0, judged.height)
+    for status in [name for name in judged.columns if name.endswith(STATUS_SUFFIX)]:
+        item = judged[status.removesuffix(STATUS_SUFFIX)]
+        lost = lost | (item.is_null() & judged[status].is_not_null() & (judged[status].cast(pl.String) != "ok"))
+    index = sightings["_index"]
+    return covered & ~(twice | lost).gather(index)
 
 
 def _unjudged(rules: Sequence[Any], reason: str) -> tuple[RuleResult, ...]:

@@ -278,6 +278,21 @@ def recent(store: Store, resource: str, count: int) -> list[Delivery]:
     return found[::-1]
 
 
+def judged(store: Store, resource: str) -> list[Delivery]:
+    """The deliveries of a resource that were judged and still stand, in the order in which they were first processed."""
+    first = (
+        select(Operation.delivery_id, func.min(Operation.seq).label("seq"))
+        .where(Operation.resource == resource, Operation.kind == "process", Operation.state.in_(("done", "held")))
+        .group_by(Operation.delivery_id)
+        .subquery()
+    )
+    query = select(Delivery).join(first, first.c.delivery_id == Delivery.id).where(Delivery.state.in_(("done", "held")))
+    with store.session(read_only=True) as session:
+        found = list(session.scalars(query.order_by(first.c.seq)))
+        session.expunge_all()
+    return found
+
+
 def last_judged(store: Store, resource: str) -> str | None:
     """Id of the delivery that a process operation judged last and that still stands."""
     query = (

@@ -25,6 +25,7 @@ from districtlake.ingestion.read import Limits, read_file
 from districtlake.quality import delivery_rules
 from districtlake.quality.validation import RuleResult, Validator
 from districtlake.store.tables import Delivery, Operation
+from districtlake.tickets.waivers import waived_on
 from districtlake.warehouse.changes import difference
 from districtlake.warehouse.commit import Commits, read, recover, versions
 from districtlake.warehouse.tables import ensure_tables, key_columns, schema_of, tables_held_open
@@ -182,6 +183,7 @@ def arrival_of(
     return Arrival(
         id=delivery.id, file=delivery.file_name, mode=delivery.mode, at=past.valid_from(delivery), today=local_date(delivery.received_at),
         raw=raw, missing=missing, unreadable=unreadable, older_than=_older_than(delivery, past), waived=waived,
+        confirmed=waived_on(district.store, resource.id, local_date(district.clock.now())),
     )  # fmt: skip
 
 

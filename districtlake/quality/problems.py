@@ -52,7 +52,7 @@ def sightings_of_rows(
     keys: pl.Series,
     reasons: dict[str, dict[str, str]],
 ) -> pl.DataFrame:
-    """One line per failing row and rule, with place, value as delivered, and a reason in plain Chinese.
+    """One line per failing row and rule, with place, value as delivered, and a reason in plain Chinese; ``_index`` is the row judged.
 
     Args:
         failures: ``_index`` (row of ``cleansed``), ``rule``.
@@ -65,7 +65,7 @@ def sightings_of_rows(
         rule = next(candidate for candidate in rules if candidate.id == rule_id)
         index = group["_index"]
         items = [item for item in rule.items if item in raw.columns]
-        place = cleansed.select("_file", "_sheet", "_row")[index]
+        place = cleansed.select("_file", "_sheet", "_row")[index].with_columns(index.cast(pl.UInt32).alias("_index"))
         delivered = raw.select(items)[index]
         part = place.rename({"_file": "file", "_sheet": "sheet", "_row": "row"}).with_columns(
             pl.Series("key", keys[index]),
@@ -82,10 +82,11 @@ def sightings_of_rows(
         )
         parts.append(part)
     if not parts:
-        return pl.DataFrame(schema=SIGHTING)
+        return pl.DataFrame(schema={**SIGHTING, "_index": pl.UInt32})
     found = pl.concat(parts)
     identity = [problem_id(resource.id, rule, key, item) for rule, key, item in found.select("rule", "key", "item").iter_rows()]
-    return found.with_columns(pl.Series("problem_id", identity, dtype=pl.String)).select(list(SIGHTING)).cast(pl.Schema(SIGHTING))
+    schema = pl.Schema({**SIGHTING, "_index": pl.UInt32})
+    return found.with_columns(pl.Series("problem_id", identity, dtype=pl.String)).select(list(schema)).cast(schema)
 
 
 def _reason(rule: Rule, cleansed: pl.DataFrame, index: pl.Series, reasons: dict[str, dict[str, str]]) -> pl.Series:
@@ -119,6 +120,7 @@ class Judged:
         keys: text keys delivered and judged.
         whole: True when the delivery was the complete resource, so that an absent key is gone ("absent").
         rows_judged: False for a delivery that was held: only rules about the delivery were decided.
+        waived: problems that the delivery shows but their provider confirmed to be correct; they are closed as "waived".
     """
 
     rules: frozenset[str]
@@ -126,6 +128,7 @@ class Judged:
     keys: pl.Series
     whole: bool
     rows_judged: bool = True
+    waived: frozenset[str] = frozenset()
 
 
 def update(
@@ -183,6 +186,8 @@ def _closing(rest: pl.DataFrame, judged: Judged) -> pl.Expr:
     chain = (
         pl.when(~pl.col("rule").is_in(sorted(judged.known_rules)))
         .then(pl.lit("rule_removed"))
+        .when(pl.col("problem_id").is_in(sorted(judged.waived)))
+        .then(pl.lit("waived"))
         .when(about_delivery & decided)
         .then(pl.lit("passed"))
     )

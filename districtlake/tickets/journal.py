@@ -190,9 +190,6 @@ def _recipients(session: Session, ticket: Ticket, audience: str) -> list[str]:
         return [ticket.agency]
     if audience == "office":
         return [""]
-    if ticket.origin != "feedback":
-        return []
-    session.flush()
     return sorted(set(session.scalars(select(Report.reporter).where(Report.ticket_id == ticket.id))))
 
 

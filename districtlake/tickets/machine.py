@@ -122,6 +122,7 @@ TRANSITIONS: dict[str, Transition] = {
         Transition("problems_changed", OPEN, None, ("system",)),
         Transition("seen_again", OPEN, None, ("system",)),
         Transition("packaged", AT_PROVIDER, None, ("system", "office")),
+        Transition("waivers_revoked", ("settled",), None, ("office",), ("reason",)),
         Transition("deadline_recomputed", tuple(STAGES), None, ("system", "office")),
     )
 }

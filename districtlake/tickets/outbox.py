@@ -122,7 +122,12 @@ def _package_agency(
                 if [(ticket.id, ticket.version) for ticket in now] != [(ticket.id, ticket.version) for ticket in tickets]:
                     continue  # packaged, closed or joined by others meanwhile: look again
                 package = Package(
-                    id=hashlib.blake2b("\x1f".join([agency, *(ticket.id for ticket in now)]).encode(), digest_size=16).hexdigest(),
+                    id=hashlib.blake2b(
+                        "\x1f".join(
+                            [agency, *(ticket.id if ticket.round == 1 else f"{ticket.id}.{ticket.round}" for ticket in now)]
+                        ).encode(),
+                        digest_size=16,
+                    ).hexdigest(),
                     agency=agency,
                     file=file.as_posix(),
                     sha256=digest,
@@ -207,6 +212,11 @@ def _key_text(resource: str, catalog: Catalog) -> pl.Expr:
 def _dispatched_on(ticket: Ticket) -> date:
     assert ticket.received_at is not None, "only what was dispatched is packaged"
     return local_date(ticket.received_at)
+
+
+def _round_of(ticket: Ticket) -> str:
+    """The number; of a ticket that was opened again with its round, so that no earlier package is replaced."""
+    return ticket.number if ticket.round == 1 else f"{ticket.number}-{ticket.round}"
 
 
 def _resource_title(resource: str, catalog: Catalog) -> str:

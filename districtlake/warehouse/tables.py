@@ -172,10 +172,15 @@ def ensure_tables(lake: Path, resource: Resource, catalog: Catalog) -> None:
             table.alter.add_columns(list(additions.fields))
 
 
-def text_key(frame: pl.DataFrame, columns: tuple[str, ...]) -> pl.Series:
+def text_key_of(columns: tuple[str, ...]) -> pl.Expr:
     """The key as one text, parts joined by "|" (a "|" inside a part is doubled, a missing part is "∅"): what problems are filed under."""
     parts = [pl.col(name).cast(pl.String).str.replace_all("|", "||", literal=True).fill_null("∅") for name in columns]
-    return frame.select(pl.concat_str(parts, separator="|").alias("key"))["key"]
+    return pl.concat_str(parts, separator="|").alias("key")
+
+
+def text_key(frame: pl.DataFrame, columns: tuple[str, ...]) -> pl.Series:
+    """``text_key_of`` for each row."""
+    return frame.select(text_key_of(columns))["key"]
 
 
 def fingerprints(frame: pl.DataFrame, items: tuple[str, ...]) -> pl.Series:
