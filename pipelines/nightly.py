@@ -157,12 +157,15 @@ def _build_marts(district: Any, instance: Any, emit: Emit) -> dict[str, Any]:
 
 
 def _route(district: Any, emit: Emit) -> dict[str, Any]:
+    from districtlake.delivery.confirmed_rows import release_confirmed
+    from pipelines import resources
     from pipelines.routing import route
 
     began = time.monotonic()
+    released = release_confirmed(district, resources.engine)
     routed = route(district)
     told = {
-        "opened": routed.opened, "closed": routed.closed, "seconds": round(time.monotonic() - began, 3),
+        "opened": routed.opened, "closed": routed.closed, "escalated": routed.escalated, "reprocessed": len(released), "seconds": round(time.monotonic() - began, 3),
         "packages": [{"agency": p.agency, "file": str(p.file), "tickets": p.tickets, "rows": p.rows} for p in routed.packages],
     }  # fmt: skip
     emit("routed", **told)

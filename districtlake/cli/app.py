@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from districtlake.cli import catalog, deliveries, demo, dictionary, doctor, marts, nightly, portal, problems, sql, tables
+from districtlake.cli import catalog, deliveries, demo, dictionary, doctor, marts, nightly, portal, problems, sql, tables, ticket_answers
 from districtlake.cli.output import fail
 from districtlake.errors import DistrictLakeError
 
@@ -23,7 +23,7 @@ app = typer.Typer(
 app.command("nightly")(nightly.nightly)
 app.add_typer(deliveries.app, name="deliveries")
 app.command("problems")(problems.problems)
-app.command("tickets")(problems.tickets)
+app.add_typer(ticket_answers.app, name="tickets")
 app.command("tables")(tables.tables)
 app.command("show")(tables.show)
 app.command("history")(tables.history)

@@ -59,17 +59,20 @@ def problems(
         console.print(f"共 {total:,} 个，显示 {len(rows)} 个；--limit 可增加。")
 
 
-def tickets(
+def list_of_tickets(
+    context: typer.Context,
     agency: Agency = None,
     resource: Resource = None,
     state: Annotated[str, typer.Option("--state", help="open（在办）、closed（已办结）或 all")] = "open",
     limit: Limit = 50,
     as_json: Json = False,
 ) -> None:
-    """列出工单：编号、提供单位、规则、问题数、处理期限。
+    """工单：列表（最紧迫的在前）、办理经过，以及分派、延期、答复等每一个动作。
 
     例：districtlake tickets --state all --json
     """
+    if context.invoked_subcommand is not None:
+        return
     from sqlalchemy import select
 
     from districtlake.clock import local_date

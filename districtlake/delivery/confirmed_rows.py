@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 import polars as pl
@@ -18,19 +19,22 @@ from districtlake.warehouse.history import scan
 REASON = "提供单位确认无误：从隔离区放行"
 
 
-def release_confirmed(district: District, engine: Engine, *, resource: str | None = None, actor: str = "system") -> list[Outcome]:
+def release_confirmed(
+    district: District, engine: Callable[[], Engine], *, resource: str | None = None, actor: str = "system"
+) -> list[Outcome]:
     """Reprocess the deliveries whose quarantined rows new waivers cover, and what came after them; the warehouse then holds the rows.
 
     It is an ordinary reprocessing: crash-safe, audited, and nothing the second time.
 
     Args:
+        engine: makes the engine; asked only where there is something to do.
         resource: only this one; None: every resource with new waivers.
     """
     outcomes: list[Outcome] = []
     for entry in [resource] if resource else _with_waivers(district):
-        delivery = _first_to_release(district, entry)
+        delivery = delivery_to_release(district, entry)
         if delivery is not None:
-            outcomes += operations.reprocess(district, delivery, engine, actor=actor, reason=REASON)
+            outcomes += operations.reprocess(district, delivery, engine(), actor=actor, reason=REASON)
     return outcomes
 
 
@@ -41,7 +45,7 @@ def _with_waivers(district: District) -> list[str]:
         return sorted(set(session.scalars(query)) & set(district.catalog.resources))
 
 
-def _first_to_release(district: District, resource: str) -> str | None:
+def delivery_to_release(district: District, resource: str) -> str | None:
     """The first delivery with a row in quarantine that a waiver newer than the last reprocessing is about."""
     today = local_date(district.clock.now())
     with district.store.session(read_only=True) as session:

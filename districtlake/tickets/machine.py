@@ -128,6 +128,17 @@ TRANSITIONS: dict[str, Transition] = {
 }
 
 
+EVENTS: dict[str, str] = {
+    "opened": "提出", "taken_over": "由旧版转入", "dispatched": "转提供单位", "rejected": "不受理", "merged": "并入另一工单", "joined": "并入本工单",
+    "split": "拆出部分问题", "marked_urgent": "标记业务紧急", "extension_requested": "申请延期", "extension_approved": "同意延期",
+    "extension_refused": "不同意延期", "sharing_suspended": "暂停共享", "sharing_resumed": "恢复共享", "fix_claimed": "报告已改正",
+    "review_failed": "复核未通过", "confirmed": "确认无误", "negotiated": "沟通解决", "closed": "办结", "reopened": "重新打开",
+    "resumed": "恢复办理", "reported": "又有反馈", "escalated": "逾期提醒", "review_due": "到期回看", "problems_changed": "问题数变化",
+    "seen_again": "再次出现", "packaged": "发出问题数据反馈单", "deadline_recomputed": "期限重算", "waivers_revoked": "撤销确认无误",
+}  # fmt: skip
+"""Event -> its name for people."""
+
+
 def checked(event: str, *, number: str, stage: str | None, agency: str, actor: Actor, facts: Mapping[str, Any]) -> Transition:
     """The line that allows ``event`` here.
 

@@ -13,10 +13,20 @@ from districtlake.clock import Clock, local_date
 from districtlake.errors import NotFound
 from districtlake.policy.calendar import WorkingCalendar
 from districtlake.store.engine import Store
-from districtlake.store.tables import Ticket, TicketEvent
+from districtlake.store.tables import Report, Ticket, TicketEvent
 from districtlake.tickets.deadlines import recompute_provisional
 
-__all__ = ["DueState", "Event", "TicketView", "count_tickets", "find_ticket", "list_tickets", "recompute_provisional", "ticket_events"]
+__all__ = [
+    "DueState",
+    "Event",
+    "TicketView",
+    "count_tickets",
+    "find_ticket",
+    "list_tickets",
+    "recompute_provisional",
+    "ticket_events",
+    "ticket_reports",
+]
 
 DueState = Literal["waiting", "due", "near", "overdue", "in_time", "late", "none"]
 """Open: waiting (not dispatched, no clock runs), due, near (at most one working day left), overdue. Closed: in_time or late; none where
@@ -189,6 +199,14 @@ def ticket_events(store: Store, ticket: str) -> list[Event]:
             Event(row.at, row.event, row.actor, row.data, row.role, row.agency, f"{row.policy_id} {row.policy_version}".strip())
             for row in session.scalars(query)
         ]
+
+
+def ticket_reports(store: Store, ticket: str) -> list[dict[str, Any]]:
+    """What users reported under the ticket of this id. Holds keys and claimed values: mask them before anybody sees them."""
+    names = ("id", "request_id", "reporter", "agency", "channel", "external_id", "resource", "key", "item", "matter", "claimed", "text")
+    query = select(Report).where(Report.ticket_id == ticket).order_by(Report.reported_at, Report.id)
+    with store.session(read_only=True) as session:
+        return [{name: getattr(row, name) for name in (*names, "reported_at", "told_at")} for row in session.scalars(query)]
 
 
 def count_tickets(

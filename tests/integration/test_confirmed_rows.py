@@ -74,15 +74,15 @@ def test_an_increments_row_is_released_at_once_and_only_once(district: District)
     give(district, f"payments_{day(1)}.csv", [*GOOD, ODD])
     give(district, f"payments_{day(2)}.csv", [("A4", "丁", 4, None)])
     assert state(district, PAYMENTS) == (["A1", "A3", "A4"], ["A2"])
-    assert release_confirmed(district, engine()) == [], "nothing was confirmed"
+    assert release_confirmed(district, engine) == [], "nothing was confirmed"
     confirm(district)
     later = at(district, NOON + timedelta(minutes=5))
-    assert {outcome.state for outcome in release_confirmed(later, engine())} == {"done"}
+    assert {outcome.state for outcome in release_confirmed(later, engine)} == {"done"}
     assert state(later, PAYMENTS) == (["A1", "A2", "A3", "A4"], [])
     register = read(district.lake, "problems", PAYMENTS)
     assert register.filter(register["state"] == "open").height == 0
     before = tables(later)
-    assert release_confirmed(later, engine()) == []
+    assert release_confirmed(later, engine) == []
     assert tables(later) == before
     route(later)
     assert tickets(later) == [("amount.range", "settled", "confirmed")]
@@ -117,5 +117,5 @@ def test_two_rows_with_one_key_stay_in_quarantine_whatever_is_confirmed(district
     give(district, f"payments_{day(1)}.csv", [*GOOD, ("A7", "庚", 7, None), ("A7", "辛", 8, None)])
     assert tickets(district) == [("key.unique", "handling", None)]
     confirm(district)
-    release_confirmed(at(district, NOON + timedelta(minutes=5)), engine())
+    release_confirmed(at(district, NOON + timedelta(minutes=5)), engine)
     assert state(district, PAYMENTS) == (["A1", "A3"], ["A7", "A7"])

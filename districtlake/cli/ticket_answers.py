@@ -1,0 +1,162 @@
+"""``districtlake tickets …``, the other side of the desk: what the provider answers, and what a user of the data reports."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import polars as pl
+import typer
+
+from districtlake.cli.deliveries import _actor
+from districtlake.cli.options import Json, Reason
+from districtlake.cli.output import console, show_json
+from districtlake.cli.tickets import Name, Number, Problems, _day, _desk, _register, _required_day, _told, app
+from districtlake.errors import OperationRefused
+
+
+def _provider(desk: Any, number: str, name: str | None) -> Any:
+    """The person acts for the agency on whose desk the ticket is."""
+    from districtlake.tickets.machine import Actor
+    from districtlake.tickets.queries import find_ticket
+
+    ticket = find_ticket(desk.store, number, clock=desk.clock, calendar=desk.calendar)
+    return Actor(name or _actor(), "provider", ticket.agency)
+
+
+# -- the provider ---------------------------------------------------------------------------------------------------
+
+
+@app.command("extend")
+def extend(
+    number: Number,
+    until: Annotated[str, typer.Option("--until", help="申请延至哪一天 YYYY-MM-DD")],
+    reason: Reason,
+    attachment: Annotated[str, typer.Option("--attachment", help="附件的文号或编号")] = "",
+    by: Name = None,
+    as_json: Json = False,
+) -> None:
+    """提供单位申请延期；审核期间原期限照常计算。
+
+    例：districtlake tickets extend T2026-000001 --until 2027-01-15 --reason "系统改造"
+    """
+    from districtlake.tickets import handling
+
+    desk = _desk()
+    handling.request_extension(desk, number, _provider(desk, number, by), reason=reason, until=_required_day(until), attachment=attachment)
+    _told(desk, number, as_json)
+
+
+@app.command("fixed")
+def fixed(
+    number: Number, note: Annotated[str, typer.Option("--note", help="改正情况")] = "", by: Name = None, as_json: Json = False
+) -> None:
+    """提供单位报告已改正：待复核，经新的交付核验通过后自动办结。
+
+    例：districtlake tickets fixed T2026-000001 --note "已在业务系统更正"
+    """
+    from districtlake.tickets import handling
+
+    desk = _desk()
+    handling.claim_fixed(desk, number, _provider(desk, number, by), note)
+    _told(desk, number, as_json)
+
+
+@app.command("confirm")
+def confirm(
+    number: Number,
+    explanation: Annotated[str, typer.Option("--explanation", help="确认无误的依据")],
+    until: Annotated[str | None, typer.Option("--until", help="有效至哪一天 YYYY-MM-DD（默认：政策参数的期限）")] = None,
+    problem: Problems = None,
+    later: Annotated[bool, typer.Option("--later", help="不立即放行隔离行，留给下一次 nightly")] = False,
+    by: Name = None,
+    as_json: Json = False,
+) -> None:
+    """提供单位确认无误：告知反馈人，豁免到期前不再提出，隔离行放行入仓。
+
+    例：districtlake tickets confirm T2026-000001 --explanation "已核对原始凭证"
+    """
+    from districtlake.cli.subprocesses import pipeline_events
+    from districtlake.delivery.confirmed_rows import REASON, delivery_to_release
+    from districtlake.tickets.dispositions import confirm_correct
+
+    desk = _desk()
+    actor = _provider(desk, number, by)
+    done = confirm_correct(
+        desk, number, actor, _register(desk), explanation=explanation, until=_day(until), problems=problem or []
+    )  # fmt: skip
+    delivery = None if later else delivery_to_release(desk, done.resource)
+    if delivery is not None:
+        arguments = ["reprocess", delivery, "--reason", REASON, "--actor", actor.name]
+        last: dict[str, Any] = {}
+        for event in pipeline_events("pipelines.action", arguments, desk.settings):
+            last = event
+        if not last.get("success"):
+            raise OperationRefused(
+                f"{done.number} is settled, but its rows were not released: {last.get('message', 'the run did not finish')}",
+                hint="The next nightly run releases them.",
+            )
+    _told(desk, done.number, as_json)
+
+
+@app.command("negotiate")
+def negotiate(
+    number: Number,
+    agreement: Annotated[str, typer.Option("--agreement", help="与反馈方商定的办法")],
+    plan: Annotated[str, typer.Option("--plan", help="后续计划")],
+    review: Annotated[str, typer.Option("--review", help="回看日期 YYYY-MM-DD")],
+    by: Name = None,
+    as_json: Json = False,
+) -> None:
+    """沟通解决：记下商定的办法、计划和回看日期，单独统计。
+
+    例：districtlake tickets negotiate T2026-000001 --agreement "暂按纸质材料受理" --plan "改造后重报" --review 2027-03-01
+    """
+    from districtlake.tickets.dispositions import negotiate as settle
+
+    desk = _desk()
+    settle(desk, number, _provider(desk, number, by), agreement=agreement, plan=plan, review_on=_required_day(review))
+    _told(desk, number, as_json)
+
+
+# -- the user of the data -------------------------------------------------------------------------------------------
+
+
+@app.command("report")
+def report(
+    resource: Annotated[str, typer.Option("--resource", help="哪个资源")],
+    key: Annotated[str, typer.Option("--key", help="该行的主键；多项主键用 | 连接")],
+    request: Annotated[str, typer.Option("--request", help="反馈方自己的编号：同一编号只登记一次")],
+    text: Annotated[str, typer.Option("--text", help="说明")] = "",
+    item: Annotated[str | None, typer.Option("--item", help="哪个数据项；不填指整行，或缺少的行")] = None,
+    claimed: Annotated[str | None, typer.Option("--claimed", help="反馈方主张的值")] = None,
+    matter: Annotated[str, typer.Option("--matter", help="error（错误）、omission（遗漏）或 infringement（侵犯第三方合法权益）")] = "error",
+    agency: Annotated[str | None, typer.Option("--agency", help="反馈方所属机构")] = None,
+    by: Name = None,
+    as_json: Json = False,
+) -> None:
+    """使用单位反馈问题数据：先到区大数据主管机构；重复的并入同一工单。
+
+    例：districtlake tickets report --resource market_regulation.food_licences --key JY23302030000147 --request C-12 --text "已注销"
+    """
+    from districtlake.errors import NotFound
+    from districtlake.tickets import feedback
+    from districtlake.tickets.machine import Actor
+    from districtlake.warehouse.history import scan
+
+    desk = _desk()
+
+    def warehouse(name: str) -> pl.LazyFrame | None:
+        try:
+            return scan(desk.lake, "warehouse", name)
+        except NotFound:
+            return None
+
+    taken = feedback.report(
+        desk, Actor(by or _actor(), "user", agency), desk.resource(resource), warehouse,
+        request_id=request, key=key, item=item, claimed=claimed, text=text, matter=matter,
+    )  # fmt: skip
+    if as_json:
+        show_json({"id": taken.id, "number": taken.number, "repeated": taken.repeated, "joined": taken.joined})
+        return
+    words = "此前已登记" if taken.repeated else "并入已有工单" if taken.joined else "已登记"
+    console.print(f"{words}：{taken.number}。")
