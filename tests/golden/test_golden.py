@@ -18,18 +18,9 @@ from districtlake.demo import generate
 from districtlake.quality.derive import rules_of
 from districtlake.settings import PROJECT_ROOT
 from districtlake.warehouse.commit import read
-from tests.running import run_folder
+from tests.running import SIX, run_folder
 
 HERE = Path(__file__).parent
-SIX = [
-    "public_security_bureau.population",
-    "public_security_bureau.deaths",
-    "market_regulation.business_entities",
-    "market_regulation.food_licences",
-    "human_resources_bureau.insured_persons",
-    "civil_affairs_bureau.low_income_persons",
-]
-"""Enough to show every part of the way; all resources are held by ``tests/integration/test_ground_truth.py``."""
 
 
 def hold(name: str, found: Any) -> None:

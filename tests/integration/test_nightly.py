@@ -17,7 +17,7 @@ from districtlake.delivery.district import District, open_district
 from districtlake.demo import generate
 from districtlake.settings import PROJECT_ROOT, Settings
 from districtlake.warehouse.commit import read
-from tests.running import tables
+from tests.running import SIX, tables
 from tests.small_district import NOON, NOTES, PAYMENTS, PEOPLE, Row, day, deliver, deliveries, environment, records, small_settings
 
 GOOD: list[Row] = [("A1", "甲", 1, None), ("A2", "乙", 200, None)]
@@ -62,7 +62,7 @@ def nightly(settings: Settings, inbox: Path, now: datetime) -> dict[str, Any]:
 @pytest.mark.timeout(600)
 def test_the_demonstration_runs_balanced_and_a_second_run_brings_nothing(tmp_path: Path) -> None:
     """Dagster's own folder is deleted in between: nothing of record lies there."""
-    generated = generate(tmp_path / "demo", seed=20260302, days=1, first_day=date(2026, 3, 2), size=200)
+    generated = generate(tmp_path / "demo", seed=20260302, days=1, first_day=date(2026, 3, 2), size=200, resources=SIX)
     state = tmp_path / "state"
     settings = Settings(state=state, inbox=state / "inbox", settle_seconds=0, actor="test")
     inbox = tmp_path / "demo" / "inbox"

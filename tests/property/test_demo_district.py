@@ -1,6 +1,6 @@
 """The answer book against an independent judge: for any seed it names every faulty row and rule of every file, and no other.
 
-The judge below is a plain reading of the rules in the generator's docstring, with python-stdnum's check characters. It decides
+The judge below is a plain reading of the rules of six resources, with python-stdnum's check characters. It decides
 references twice, as if the referred resource's delivery of the same day had been processed already, and as if it had not.
 """
 
@@ -23,18 +23,10 @@ from stdnum.cn import ric, uscc
 
 from districtlake.demo import TruthLine, generate, read_ground_truth
 from districtlake.demo.vocabulary import ETHNICITIES, FOOD_INDUSTRIES, OTHER_INDUSTRIES
+from tests.running import SIX
 
 Row = dict[str, object]
 FIRST = date(2025, 3, 3)
-SIX = [
-    "public_security_bureau.population",
-    "public_security_bureau.deaths",
-    "market_regulation.business_entities",
-    "market_regulation.food_licences",
-    "human_resources_bureau.insured_persons",
-    "civil_affairs_bureau.low_income_persons",
-]
-"""The judge below knows these; ``tests/integration/test_ground_truth.py`` holds all resources against the product itself."""
 
 TITLES = {
     "population": "citizen_id=公民身份号码 name=姓名 sex=性别 ethnicity=民族 ethnicity=族别 birth_date=出生日期"
