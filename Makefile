@@ -20,12 +20,13 @@ SEED ?= 20260302
 DAYS ?= 5
 SIZE ?= 2000
 PORT ?= 3000
+PORTAL_PORT ?= 8000
 ROWS ?= 1000000
 COLUMNS ?= 20
 RESOURCES ?= 200
 TESTS ?= tests
 
-.PHONY: dictionary help nightly next-day ui daemon test test-all lint format types lock clean reset doctor bench-way bench-many bench-nightly notebook
+.PHONY: dictionary help nightly next-day ui daemon test test-all lint format types lock clean reset doctor bench-way bench-many bench-nightly notebook portal
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +61,8 @@ notebook: $(DEV_READY) ## the analysts' example, executed on the state folder: o
 
 dictionary: $(RUN_READY) ## the data dictionary of the state folder as a site of plain files
 	@$(BIN)/districtlake dictionary
+portal: $(RUN_READY) ## the pages for staff on the demonstration district, at PORTAL_PORT, on this machine only; prints accounts to sign in with
+	@$(BIN)/districtlake portal serve --port $(PORTAL_PORT) --demonstration
 
 doctor: $(RUN_READY) ## is everything in order, and if not, what to do
 	@$(BIN)/districtlake doctor

@@ -24,6 +24,7 @@ def serve(
     host: Annotated[str, typer.Option("--host", help="监听地址；缺省只有本机可以访问")] = "127.0.0.1",
     behind_tls: Annotated[bool, typer.Option("--behind-tls", help="由反向代理以 HTTPS 提供：Cookie 只经加密连接发送")] = False,
     workers: Annotated[int, typer.Option("--workers", min=1, help="进程数")] = 1,
+    demonstration: Annotated[bool, typer.Option("--demonstration", help="演示：为各角色设演示账号，密码每次启动重设并显示一次")] = False,
 ) -> None:
     """启动门户。缺省只监听本机；对外提供时放在反向代理之后，并加 --behind-tls。
 
@@ -38,11 +39,41 @@ def serve(
             f"The portal would be reachable at {host} without encryption.", hint="Put it behind a proxy with TLS and add --behind-tls."
         )
     configure(secure=behind_tls)
+    if demonstration:
+        _demonstration_accounts()
     console.print(f"门户：http://{host}:{port}　（Ctrl-C 结束）")
     uvicorn.run(
         "districtlake.portal.serving:application", factory=True, host=host, port=port, workers=workers, log_level="warning",
         proxy_headers=behind_tls, server_header=False,
     )  # fmt: skip
+
+
+def _demonstration_accounts() -> None:
+    """One account of every role, for the agencies whose tickets there are to see; a new password each time, shown once."""
+    import secrets
+
+    from districtlake.access import accounts
+    from districtlake.access.accounts import NewAccount
+    from districtlake.access.viewer import ROLES
+
+    district = _district()
+    agencies = frozenset(district.catalog.agencies)
+    providers = sorted({resource.agency for resource in district.catalog.resources.values()})
+    wanted = [NewAccount("office.desk", "数据局值班岗", "office"), NewAccount("audit.desk", "审计岗", "auditor")]
+    wanted += [NewAccount("contractor.desk", "技术服务岗", "contractor")]
+    wanted += [NewAccount(f"{agency}.desk", f"{district.catalog.agencies[agency].name}数据岗", "provider", agency) for agency in providers]
+    wanted += [NewAccount(f"{providers[0]}.counter", f"{district.catalog.agencies[providers[0]].name}窗口岗", "user", providers[0])]
+    password, there = secrets.token_urlsafe(12), {found.login for found in accounts.every(district.store)}
+    for new in wanted:
+        if new.login in there:
+            accounts.set_password(district.store, district.clock, new.login, password, actor="demonstration")
+        else:
+            accounts.create(district.store, district.clock, new, password=password, agencies=agencies, actor="demonstration")
+    rows = [{"login": n.login, "display": n.display, "role_title": ROLES[n.role], "agency": n.agency or ""} for n in wanted]
+    show_rows(
+        rows, {"login": "账号", "display": "名称", "role_title": "角色", "agency": "机构"}, as_json=False, title="演示账号（合成数据）"
+    )
+    console.print(f"密码（全部账号，本次启动有效）：[bold]{password}[/]")
 
 
 @users.command("add")

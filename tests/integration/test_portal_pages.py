@@ -18,7 +18,7 @@ from districtlake.delivery.district import District
 from districtlake.portal.app import create_app
 from districtlake.portal.rendering import HERE, LANGUAGES, texts
 from districtlake.supervision.timeliness import STATE_TITLES
-from tests.integration.test_portal_sign_in import PASSWORD, sign_in
+from tests.portal_people import PASSWORD, sign_in
 
 PROVIDER, OTHER, OFFICE, AUDITOR = "security.desk", "civil.desk", "office.desk", "audit.desk"
 

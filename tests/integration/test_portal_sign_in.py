@@ -17,8 +17,7 @@ from districtlake.portal import guard
 from districtlake.portal.app import create_app
 from districtlake.portal.oidc import IdentityProvider
 from districtlake.portal.pages.sign_in import inside
-
-PASSWORD = "correct horse battery"
+from tests.portal_people import PASSWORD, csrf_of, sign_in
 
 
 @pytest.fixture
@@ -36,17 +35,6 @@ def app(open_test_district: Callable[..., object]) -> FastAPI:
 def client(app: FastAPI) -> Iterator[TestClient]:
     with TestClient(app, base_url="http://portal.example", follow_redirects=False) as found:
         yield found
-
-
-def csrf_of(text: str) -> str:
-    found = re.search(r'name="csrf" value="([^"]+)"', text)
-    assert found, text
-    return found.group(1)
-
-
-def sign_in(client: TestClient, login: str = "security.desk", password: str = PASSWORD, target: str = "/"):  # type: ignore[no-untyped-def]
-    form = client.get("/sign-in", params={"next": target})
-    return client.post("/sign-in", data={"login": login, "password": password, "csrf": csrf_of(form.text), "target": target})
 
 
 def test_a_page_leads_to_the_sign_in_and_back(client: TestClient) -> None:

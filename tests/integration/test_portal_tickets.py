@@ -7,7 +7,6 @@ import re
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,10 +17,7 @@ from fastapi.testclient import TestClient
 from openpyxl import Workbook
 from sqlalchemy import select
 
-from districtlake.access import accounts
-from districtlake.access.accounts import NewAccount
 from districtlake.delivery.district import District
-from districtlake.delivery.receive import receive
 from districtlake.portal.actions import ACTIONS
 from districtlake.portal.app import create_app
 from districtlake.portal.guard import Rate
@@ -31,43 +27,16 @@ from districtlake.portal.uploads import UploadRefused, clean_name
 from districtlake.store.tables import AuditEvent, Package, Ticket
 from districtlake.tickets.machine import CLOSINGS, STAGES, TRANSITIONS
 from pipelines.routing import route
-from tests.integration.test_portal_sign_in import PASSWORD, csrf_of, sign_in
+from tests.portal_people import AUDITOR, COUNTER, MINE, OFFICE, OTHER, ROLES_OF, SECRET, closing_store, csrf_of, prepare, sign_in
 from tests.running import run_pending
-from tests.small_district import PEOPLE, deliver, open_small
-
-MINE, OTHER, OFFICE, AUDITOR, COUNTER = "registry.desk", "other.desk", "office.desk", "audit.desk", "counter.desk"
-SECRET = "一个十分特别的名称不该被别人看到"
-ROLES_OF = {
-    MINE: ("provider", "registry_bureau"), OTHER: ("provider", "other_bureau"), OFFICE: ("office", None), AUDITOR: ("auditor", None),
-    COUNTER: ("user", "other_bureau"),
-}  # fmt: skip
+from tests.small_district import PEOPLE, open_small
 
 Enter = Callable[[str], TestClient]
 
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One agency's faulty delivery, validated and routed; an account for every role."""
-    folder = tmp_path_factory.mktemp("portal")
-    with closing_store(open_small(folder)) as found:
-        inbox = found.settings.inbox
-        deliver(inbox, "people_20260305.csv", [("A1", "甲", 5, None), ("A2", "乙", 500, None), ("A3", SECRET, 7, None)])
-        deliver(inbox, "notes_20260305.csv", [("N1", "好", 1, None)], agency="other_bureau")
-        receive(found)
-        run_pending(found)
-        assert route(found).opened == 2
-        for login, (role, agency) in ROLES_OF.items():
-            accounts.create(
-                found.store, found.clock, NewAccount(login, login, role, agency), password=PASSWORD,
-                agencies=frozenset(found.catalog.agencies), actor="test",
-            )  # fmt: skip
-    return folder
-
-
-@contextmanager
-def closing_store(district: District) -> Iterator[District]:
-    yield district
-    district.store.close()
+    return prepare(tmp_path_factory.mktemp("portal"))
 
 
 @pytest.fixture

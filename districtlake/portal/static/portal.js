@@ -3,8 +3,8 @@ document.addEventListener("htmx:configRequest", function (event) {
   var token = document.body.dataset.csrf;
   if (token) event.detail.headers["X-CSRF-Token"] = token;
 });
-document.addEventListener("htmx:afterSwap", function (event) {
-  var said = event.detail.target.querySelector("[data-announce]");
+document.addEventListener("htmx:afterSettle", function () {
+  var said = document.querySelector("[data-announce]");
   if (said) document.getElementById("announce").textContent = said.dataset.announce;
 });
 document.addEventListener("submit", function (event) {
