@@ -24,6 +24,8 @@ PORTAL_PORT ?= 8000
 ROWS ?= 1000000
 COLUMNS ?= 20
 RESOURCES ?= 200
+KIND ?= snapshot
+FORM ?= csv
 TESTS ?= tests
 
 .PHONY: dictionary help nightly next-day ui daemon test test-all lint format types lock clean reset doctor bench-way bench-many bench-nightly notebook portal
@@ -89,8 +91,8 @@ bench-many: $(DEV_READY) ## RESOURCES small resources of ROWS rows in one night:
 bench-nightly: $(DEV_READY) ## the demonstration's night at SIZE and at ten times it
 	@$(BIN)/python -m benchmarks.nightly --size $(SIZE) --days $(DAYS) --seed $(SEED)
 
-bench-way: $(DEV_READY) ## ROWS × COLUMNS the whole way, beside a hand-written Polars script
-	@$(BIN)/python -m benchmarks.way --rows $(ROWS) --columns $(COLUMNS)
+bench-way: $(DEV_READY) ## ROWS × COLUMNS the whole way, beside a hand-written Polars script; KIND=snapshot|incremental FORM=csv|xlsx
+	@$(BIN)/python -m benchmarks.way --rows $(ROWS) --columns $(COLUMNS) --kind $(KIND) --form $(FORM)
 
 lock: $(DEV_READY) ## write the lock files anew from pyproject.toml
 	@$(VENV)/tools/bin/uv pip compile -q --generate-hashes --no-emit-index-url --python-version 3.11 pyproject.toml -o requirements/run.txt

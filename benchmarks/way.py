@@ -1,8 +1,8 @@
 """The whole way of a delivery beside a hand-written Polars script: ratio, CPU seconds, peak memory.
 
-``python -m benchmarks.way --rows 1000000 --columns 20 [--faults 0.01] [--repeat 3] [--seed N] [--keep]``
+``python -m benchmarks.way --rows 1000000 --columns 20 [--kind snapshot|incremental] [--form csv|xlsx] [--faults 0.01] [--repeat 3] [--seed N] [--keep]``
 
-Two daily snapshots of one resource are generated. Both sides write day 1 and day 2; their seven tables are compared row by row, and
+Two daily deliveries of one resource are generated, of that kind and form. Both sides write day 1 and day 2; their seven tables are compared row by row, and
 only if they are equal are they timed, alternating, each day of each side in a process of its own. ``cpu`` is the whole process as the
 kernel counts it (imports included); ``cpu_work`` is measured inside, without imports. Medians of the repeats.
 This process stays small: the kernel counts a child's peak memory from its parent's.
@@ -45,7 +45,7 @@ def child(module: str, *arguments: str) -> tuple[str, dict[str, float]]:
     return text, {"cpu": used.ru_utime + used.ru_stime, "wall": wall, "peak_bytes": used.ru_maxrss * 1024}
 
 
-def one_day(side: str, folder: Path, place: Path, day: int, delivered: dict[int, dict[str, Any]]) -> dict[str, Any]:
+def one_day(side: str, folder: Path, place: Path, day: int, delivered: dict[int, dict[str, Any]], kind: str) -> dict[str, Any]:
     """One side's day; its measurements."""
     date = DAYS[day].isoformat()
     if side == "ours":
@@ -53,8 +53,8 @@ def one_day(side: str, folder: Path, place: Path, day: int, delivered: dict[int,
         report = json.loads(text.splitlines()[-1])
         delivered[day] = {name: report[name] for name in ("delivery", "file", "now")}
     else:
-        csv = next((folder / "deliveries" / date / AGENCY).iterdir())
-        given = {**delivered[day], "csv": str(csv), "today": CHECKED_ON.isoformat(), "at": effective(DAYS[day])}
+        file = next((folder / "deliveries" / date / AGENCY).iterdir())
+        given = {**delivered[day], "path": str(file), "kind": kind, "today": CHECKED_ON.isoformat(), "at": effective(DAYS[day])}
         arguments = folder / f"arguments-{day + 1}.json"
         arguments.write_text(json.dumps(given, ensure_ascii=False), encoding="utf-8")
         text, used = child("way_by_hand", str(folder), str(place), str(arguments))
@@ -63,14 +63,14 @@ def one_day(side: str, folder: Path, place: Path, day: int, delivered: dict[int,
 
 
 def both_days(
-    folder: Path, number: int, delivered: dict[int, dict[str, Any]], order: tuple[str, ...]
+    folder: Path, number: int, delivered: dict[int, dict[str, Any]], order: tuple[str, ...], kind: str
 ) -> dict[tuple[str, int], dict[str, Any]]:
     """Both days of both sides, alternating, on lakes of their own."""
     found = {}
     places = {side: folder / f"run-{number}" / side for side in SIDES}
     for day in range(len(DAYS)):
         for side in order:
-            found[side, day] = one_day(side, folder, places[side], day, delivered)
+            found[side, day] = one_day(side, folder, places[side], day, delivered, kind)
     return found
 
 
@@ -125,6 +125,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--columns", type=int, default=20)
+    parser.add_argument("--kind", choices=["snapshot", "incremental"], default="snapshot", help="how the second day is delivered")
+    parser.add_argument("--form", choices=["csv", "xlsx"], default="csv")
     parser.add_argument("--faults", type=float, default=0.01, help="share of rows with a fault")
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--seed", type=int, default=20260302)
@@ -132,16 +134,19 @@ def main() -> None:
     asked = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="bench-way-"))
     try:
-        print(f"{asked.rows:,} rows x {asked.columns} columns, {asked.faults:.1%} faulty, seed {asked.seed}", flush=True)
-        child("way_delivery", str(folder), str(asked.rows), str(asked.columns), str(asked.faults), str(asked.seed))
+        print(
+            f"{asked.rows:,} rows x {asked.columns} columns, {asked.kind} {asked.form}, {asked.faults:.1%} faulty, seed {asked.seed}",
+            flush=True,
+        )
+        child("way_delivery", str(folder), str(asked.rows), str(asked.columns), str(asked.faults), str(asked.seed), asked.kind, asked.form)
         child("way_ours", str(folder), "prepare")
         delivered: dict[int, dict[str, Any]] = {}
-        first = both_days(folder, 0, delivered, SIDES)
+        first = both_days(folder, 0, delivered, SIDES, asked.kind)
         compare(folder, 0)
         runs = []
         for number in range(1, asked.repeat + 1):
             shutil.rmtree(folder / f"run-{number - 1}")
-            runs.append(both_days(folder, number, delivered, SIDES if number % 2 else SIDES[::-1]))
+            runs.append(both_days(folder, number, delivered, SIDES if number % 2 else SIDES[::-1], asked.kind))
         figures = medians(runs or [first])
         found = ratios(figures)
         show(figures, found)
@@ -150,7 +155,7 @@ def main() -> None:
             "\n"
             + json.dumps(
                 {
-                    "benchmark": "way", "rows": asked.rows, "columns": asked.columns, "faults": asked.faults, "seed": asked.seed,
+                    "benchmark": "way", "kind": asked.kind, "form": asked.form, "rows": asked.rows, "columns": asked.columns, "faults": asked.faults, "seed": asked.seed,
                     "repeat": asked.repeat, "equal": True, "ratio": found, "figures": figures, "counts": counts,
                 }
             )

@@ -20,6 +20,7 @@ import pyarrow  # noqa: F401 - deltalake loads it at the first write; here it co
 
 from benchmarks import way_by_hand_tables as tables
 from benchmarks.way_by_hand_columns import cleaned
+from benchmarks.way_delivery_names import SHEET
 
 KEY = "citizen_id"
 REQUIRED = ("citizen_id", "name", "sex", "insured_from", "uscc", "status")
@@ -64,6 +65,17 @@ def failures_of(frame: pl.DataFrame, columns: list[list[str]], faults: dict[str,
     return pl.concat(parts)
 
 
+def read(path: str, names: list[str]) -> tuple[pl.DataFrame, str | None]:
+    """The file as text under our names, with ``_row``, the line in it; and the sheet's name, if it has one."""
+    if path.endswith(".csv"):
+        return pl.read_csv(path, infer_schema=False, new_columns=names, row_index_name="_row", row_index_offset=2), None
+    import fastexcel
+
+    frame = fastexcel.read_excel(path).load_sheet(SHEET, dtypes="string").to_polars()
+    frame.columns = names
+    return frame.with_row_index("_row", offset=2), SHEET
+
+
 class Clock:
     """CPU and wall seconds since the last ``lap``."""
 
@@ -84,13 +96,14 @@ def main(arguments: list[str]) -> None:
     regions = pl.Series(constants["regions"], dtype=pl.Int64)
     today, now, at = date.fromisoformat(given["today"]), datetime.fromisoformat(given["now"]), datetime.fromisoformat(given["at"])
     started_cpu, started_wall, clock = time.process_time(), time.perf_counter(), Clock()
+    whole = given["kind"] == "snapshot"
     delivery, names = given["delivery"], [name for name, *_ in columns]
 
-    raw = pl.read_csv(given["csv"], infer_schema=False, new_columns=names, row_index_name="_row", row_index_offset=2)
+    raw, sheet = read(given["path"], names)
     place = [
         pl.lit(delivery).alias("_delivery"),
         pl.lit(given["file"]).alias("_file"),
-        pl.lit(None, dtype=pl.String).alias("_sheet"),
+        pl.lit(sheet, dtype=pl.String).alias("_sheet"),
         pl.col("_row").cast(pl.Int64),
     ]
     raw = raw.select(*place, *names, pl.lit(None, dtype=pl.String).alias("_extra"))
@@ -118,13 +131,15 @@ def main(arguments: list[str]) -> None:
     clock.lap("validate")
     told = tables.sightings(frame, raw, failures, constants)
     quarantine, quarantined = tables.quarantine(frame, raw, told, names)
-    register = tables.register(lake, told, frame.filter(keep)[KEY], constants, delivery, now)
+    if not whole:
+        quarantine = tables.with_standing(lake, quarantine, frame.filter(keep)[KEY])
+    register = tables.register(lake, told, frame.filter(keep)[KEY], constants, delivery, now, whole=whole)
     clock.lap("quarantine and register")
     tables.overwrite(lake, "quarantine", quarantine)
     tables.overwrite(lake, "problems", register)
     clock.lap("commit quarantine and problems")
     accepted = frame.filter(keep & ~quarantined).drop("_extra")
-    tables.to_warehouse(lake, accepted, quarantine["key"], names, KEY, delivery, at)
+    tables.to_warehouse(lake, accepted, quarantine["key"], names, KEY, delivery, at, whole=whole)
     clock.lap("change set, commit history and warehouse")
     print(
         json.dumps(

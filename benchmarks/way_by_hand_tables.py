@@ -83,8 +83,18 @@ def quarantine(frame: pl.DataFrame, raw: pl.DataFrame, told: pl.DataFrame, names
     return rows.select("_delivery", "_file", "_sheet", "_row", "key", *text, "_extra", "rules", "reasons"), mask
 
 
-def register(lake: Path, told: pl.DataFrame, keys: pl.Series, constants: dict[str, Any], delivery: str, now: datetime) -> pl.DataFrame:
-    """The register of problems: seen ones opened or sighted again, the others closed, as the key came or not."""
+def with_standing(lake: Path, quarantine: pl.DataFrame, came: pl.Series) -> pl.DataFrame:
+    """The quarantine of a delivery that is not the whole list: rows of keys that did not come stay."""
+    if not stands(lake, "quarantine"):
+        return quarantine
+    standing = pl.scan_delta(str(lake / "quarantine")).collect()
+    return pl.concat([standing.filter(~pl.col("key").is_in(came.unique().implode())).select(quarantine.columns), quarantine])
+
+
+def register(
+    lake: Path, told: pl.DataFrame, keys: pl.Series, constants: dict[str, Any], delivery: str, now: datetime, *, whole: bool
+) -> pl.DataFrame:
+    """The register of problems: seen ones opened or sighted again, the others closed, as the key came or (of a whole list) not."""
     seen = told.unique("problem_id", keep="first", maintain_order=True)
     none = pl.lit(None, dtype=pl.String)
     opened = seen.with_columns(
@@ -106,16 +116,20 @@ def register(lake: Path, told: pl.DataFrame, keys: pl.Series, constants: dict[st
     )
     new = opened.join(first, on="problem_id", how="anti")
     came = pl.col("key").is_in(keys.unique().implode())
-    closed = was_open.join(opened, on="problem_id", how="anti").with_columns(
+    unseen = was_open.join(opened, on="problem_id", how="anti")
+    waiting = unseen.clear() if whole else unseen.filter(~came)
+    closed = (unseen if whole else unseen.filter(came)).with_columns(
         state=pl.lit("closed"), closed_delivery=pl.lit(delivery), closed_at=pl.lit(now).cast(INSTANT),
         closing=pl.when(came).then(pl.lit("passed")).otherwise(pl.lit("absent")),
     )  # fmt: skip
     earlier = before.filter(pl.col("state") == "closed").join(new, on="problem_id", how="anti")
-    return pl.concat([frame.select(PROBLEM) for frame in (earlier, closed, carried, new)]).sort("problem_id")
+    return pl.concat([frame.select(PROBLEM) for frame in (earlier, waiting, closed, carried, new)]).sort("problem_id")
 
 
-def to_warehouse(lake: Path, accepted: pl.DataFrame, stale: pl.Series, names: list[str], key: str, delivery: str, at: datetime) -> None:
-    """Merge a day's snapshot: changed, new and gone rows, ended versions into history, the quarantined marked stale."""
+def to_warehouse(
+    lake: Path, accepted: pl.DataFrame, stale: pl.Series, names: list[str], key: str, delivery: str, at: datetime, *, whole: bool
+) -> None:
+    """Merge a day: changed, new and (of a whole list) gone rows, ended versions into history, the quarantined marked stale."""
     moment = pl.lit(at).cast(INSTANT)
     accepted = accepted.with_columns(_valid_from=moment, _stale=pl.lit(value=False))
     columns = [*names, "_delivery", "_file", "_sheet", "_row", "_valid_from", "_stale"]
@@ -129,7 +143,7 @@ def to_warehouse(lake: Path, accepted: pl.DataFrame, stale: pl.Series, names: li
     new = accepted.join(current, on=key, how="anti")
     both = accepted.join(current.select(names), on=key, suffix="__now")
     changed = both.filter(pl.any_horizontal(pl.col(n).ne_missing(pl.col(f"{n}__now")) for n in names if n != key))
-    gone = current.join(pl.concat([accepted.select(key), stale_keys]), on=key, how="anti")
+    gone = current.join(pl.concat([accepted.select(key), stale_keys]), on=key, how="anti") if whole else current.clear()
     touched = pl.concat([changed.select(key), gone.select(key)])
     flags = (
         current.join(touched, on=key, how="anti")

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from benchmarks.way_delivery_names import AGENCY, DAYS, RESOURCE
+from benchmarks.way_delivery_names import AGENCY, DAYS, RESOURCE, SHEET
 
 MIN_COLUMNS = 8
 
@@ -84,8 +84,13 @@ def columns(count: int) -> list[Column]:
     return found
 
 
-def entry(count: int) -> dict[str, Any]:
-    """The catalogue entry, as YAML holds it."""
+def entry(count: int, kind: str = "snapshot", form: str = "csv") -> dict[str, Any]:
+    """The catalogue entry, as YAML holds it.
+
+    Args:
+        kind: the mode in which it is delivered. form: the file's extension.
+    """
+    guard = {"max_shrink": "10%"} if kind == "snapshot" else {}
     items = [{"name": c.name, "title": c.title, "element": c.element, **c.options} for c in columns(count)]
     checks: list[dict[str, Any]] = [
         _pair("birth_date.matches_id", "expect_column_pair_birth_date_to_match_citizen_id", "birth_date", "citizen_id"),
@@ -100,7 +105,7 @@ def entry(count: int) -> dict[str, Any]:
         "storage_format": "spreadsheet",
         "sharing": {"class": "none", "reason": "基准测试", "legal_basis": "基准测试"}, "opening": {"class": "none", "reason": "基准测试"},
         "provision": ["analysis"], "update_cycle": "daily", "sharing_term": "permanent", "key": ["citizen_id"],
-        "source": {"files": "参保记录*.csv", "mode": "snapshot", "max_shrink": "10%"}, "items": items, "checks": checks,
+        "source": {"files": f"参保记录*.{form}", "mode": kind, **guard}, "items": items, "checks": checks,
     }  # fmt: skip
 
 
@@ -116,19 +121,22 @@ def _pair(name: str, expect: str, a: str, b: str) -> dict[str, Any]:
     }
 
 
-def write(folder: Path, rows: int, count: int, faults: float, seed: int) -> list[Path]:
+def write(folder: Path, rows: int, count: int, faults: float, seed: int, kind: str = "snapshot", form: str = "csv") -> list[Path]:
     """Write the catalogue entry and both days' files below ``folder``; the files, by day."""
     import yaml
 
     target = folder / "catalog" / "resources" / AGENCY / f"{RESOURCE}.yaml"
     target.parent.mkdir(parents=True)
-    target.write_text(yaml.safe_dump(entry(count), allow_unicode=True, sort_keys=False), encoding="utf-8")
+    target.write_text(yaml.safe_dump(entry(count, kind, form), allow_unicode=True, sort_keys=False), encoding="utf-8")
     written = []
-    for day, frame in zip(DAYS, snapshots(rows, faults, seed), strict=True):
-        file = folder / "deliveries" / day.isoformat() / AGENCY / f"参保记录_{day:%Y%m%d}.csv"
+    for day, frame in zip(DAYS, snapshots(rows, faults, seed, kind), strict=True):
+        file = folder / "deliveries" / day.isoformat() / AGENCY / f"参保记录_{day:%Y%m%d}.{form}"
         file.parent.mkdir(parents=True)
         wanted = frame.select(pl.col(c.base).alias(c.title) for c in columns(count))
-        wanted.write_csv(file, include_bom=True)
+        if form == "csv":
+            wanted.write_csv(file, include_bom=True)
+        else:  # numbers as text: as agencies' exports hold them, and codes keep their zeros
+            wanted.write_excel(file, worksheet=SHEET, autofit=False)
         written.append(file)
     (folder / "columns.json").write_text(
         json.dumps([[c.name, c.base, c.title] for c in columns(count)], ensure_ascii=False), encoding="utf-8"
@@ -136,8 +144,11 @@ def write(folder: Path, rows: int, count: int, faults: float, seed: int) -> list
     return written
 
 
-def snapshots(rows: int, faults: float, seed: int) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The twenty columns of both days as an agency writes them: text, spelled in several ways, some of it wrong."""
+def snapshots(rows: int, faults: float, seed: int, kind: str = "snapshot") -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The twenty columns of both days as an agency writes them: text, spelled in several ways, some of it wrong.
+
+    An incremental second day holds what changed, what is new, and a hundredth of the rest once more.
+    """
     rng = np.random.default_rng(seed)
     new = max(1, rows // 200)
     spelled = _spelled(_true_rows(rows + new, rng), rng)
@@ -153,8 +164,11 @@ def snapshots(rows: int, faults: float, seed: int) -> tuple[pl.DataFrame, pl.Dat
         base_yuan=pl.when(changed).then(pl.lit("6100.00")).otherwise("base_yuan"),
     )
     gone = pl.Series(rng.random(height) < 0.005)
-    second = _copied(_broken(moved, again).filter(~gone), rng)
-    return first, second
+    if kind == "incremental":
+        sent = changed | pl.Series(again != fault) | (pl.int_range(height, eager=True) >= rows) | pl.Series(rng.random(height) < 0.01)
+    else:
+        sent = ~gone
+    return first, _copied(_broken(moved, again).filter(sent), rng)
 
 
 def _true_rows(height: int, rng: np.random.Generator) -> pl.DataFrame:
@@ -357,5 +371,5 @@ def _copied(frame: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
 
 
 if __name__ == "__main__":
-    target, asked_rows, asked_columns, asked_faults, asked_seed = sys.argv[1:]
-    write(Path(target), int(asked_rows), int(asked_columns), float(asked_faults), int(asked_seed))
+    target, asked_rows, asked_columns, asked_faults, asked_seed, *asked_form = sys.argv[1:]
+    write(Path(target), int(asked_rows), int(asked_columns), float(asked_faults), int(asked_seed), *asked_form)

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 
 AGENCY, RESOURCE = "human_resources_bureau", "way_benchmark"
 DAYS = (date(2026, 3, 2), date(2026, 3, 3))
+SHEET = "参保记录"
 CHECKED_ON = date(2026, 3, 6)
 """The fixed clock's day of both runs."""
 

@@ -44,6 +44,13 @@ def address(lake: Path, layer: str, resource: str) -> Path:
     return lake / layer / agency / name
 
 
+CONFIGURATION = {
+    # a table is opened by reading its log since the last checkpoint: at 100 commits, Delta's default, that is most of a small delivery's time
+    "delta.checkpointInterval": "10",
+    # an operator may withdraw or reprocess a delivery of any age, from the tables as they stood before it
+    "delta.enableExpiredLogCleanup": "false",
+}
+
 _held: ContextVar[dict[str, DeltaTable] | None] = ContextVar("held", default=None)
 
 
@@ -159,7 +166,7 @@ def ensure_tables(lake: Path, resource: Resource, catalog: Catalog) -> None:
                 schema=pl.DataFrame(schema=schema).to_arrow().schema,
                 mode="ignore",
                 name=f"{resource.agency}_{resource.name}_{layer}",
-                configuration={"delta.enableChangeDataFeed": "true"} if layer == "warehouse" else None,
+                configuration=CONFIGURATION | ({"delta.enableChangeDataFeed": "true"} if layer == "warehouse" else {}),
             )
             continue
         table = open_table(lake, layer, resource.id)
