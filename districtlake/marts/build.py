@@ -115,11 +115,13 @@ class _Run:
         self.district, self.validator, self.full, self.name = district, validator, full, name
         self.inputs = Inputs(district)
         self.last, self.good = record.latest(district.lake)
+        self.seq = record.last_seq(district.lake)
         self.stale = stale_resources(district)
         self.outcomes: dict[str, Build] = {}
 
     def build(self, mart: Mart) -> Build:
         began, started = self.district.clock.now(), time.monotonic()
+        self.seq += 1
         try:
             build = self._build(mart)
         except DistrictLakeError as error:
@@ -129,7 +131,7 @@ class _Run:
             build = self._kept(mart, "failed", f"{type(error).__name__} while it was being built.")
         build = replace(
             build, started_at=began, finished_at=self.district.clock.now(), seconds=round(time.monotonic() - started, 3),
-            stale_sources=self._stale(mart), run=self.name,
+            stale_sources=self._stale(mart), run=self.name, seq=self.seq,
         )  # fmt: skip
         self.outcomes[mart.id] = build
         return build

@@ -33,12 +33,12 @@ MOST_FILES = 60
 """The two tables get a small file a run; above this many they are compacted."""
 
 BUILDS: dict[str, Any] = {
-    "run": pl.String, "mart": pl.String, "outcome": pl.String, "mode": pl.String, "definition": pl.String, "inputs": pl.String, "version": pl.Int64,
+    "seq": pl.Int64, "run": pl.String, "mart": pl.String, "outcome": pl.String, "mode": pl.String, "definition": pl.String, "inputs": pl.String, "version": pl.Int64,
     "rows": pl.Int64, "inserted": pl.Int64, "updated": pl.Int64, "deleted": pl.Int64, "stale_sources": pl.String, "reason": pl.String,
     "started_at": pl.Datetime("us", "UTC"), "finished_at": pl.Datetime("us", "UTC"), "seconds": pl.Float64,
 }  # fmt: skip
-RESULTS: dict[str, Any] = {"mart": pl.String, **quality_results.SCHEMA}
-"""``_delivery`` holds the build: ``<mart>@<moment>``."""
+RESULTS: dict[str, Any] = {"seq": pl.Int64, "mart": pl.String, **quality_results.SCHEMA}
+"""``_delivery`` holds the build: ``<mart>#<its number>``."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Build:
         mode: "full" or "incremental"; empty where nothing was computed.
         inputs: source -> the version read; version: the mart's, after the build.
         stale_sources: resource -> why its newest delivery is not in what was read.
-        run: the run it belongs to (Dagster's id, where Dagster ran it).
+        seq: its number among all builds, from 1; run: the run it belongs to (Dagster's id, where Dagster ran it).
         reason: why it failed, was held or blocked, or why an incremental mart was built in full.
     """
 
@@ -71,12 +71,12 @@ class Build:
     finished_at: datetime | None = None
     seconds: float = 0.0
     run: str = ""
+    seq: int = 0
     results: tuple[RuleResult, ...] = ()
 
     @property
     def id(self) -> str:
-        assert self.started_at is not None
-        return f"{self.mart}@{self.started_at:%Y%m%dT%H%M%S.%fZ}"
+        return f"{self.mart}#{self.seq}"
 
     def row(self) -> dict[str, Any]:
         """The line of the builds table."""
@@ -92,7 +92,9 @@ def append(lake: Path, builds: Sequence[Build]) -> None:
     if not builds:
         return
     parts = [
-        results_frame(build.results, build.id, build.finished_at).select(pl.lit(build.mart).alias("mart"), pl.all())
+        results_frame(build.results, build.id, build.finished_at).select(
+            pl.lit(build.seq, dtype=pl.Int64).alias("seq"), pl.lit(build.mart).alias("mart"), pl.all()
+        )
         for build in builds
         if build.results and build.finished_at is not None
     ]
@@ -115,12 +117,17 @@ def _read(lake: Path, name: str, schema: dict[str, Any]) -> pl.DataFrame:
 
 def builds(lake: Path) -> pl.DataFrame:
     """Every recorded build, oldest first; schema ``BUILDS``."""
-    return _read(lake, "mart_builds", BUILDS).sort("started_at", "finished_at", maintain_order=True)
+    return _read(lake, "mart_builds", BUILDS).sort("seq")
+
+
+def last_seq(lake: Path) -> int:
+    """The number of the last build on record; 0 when there is none. Ask under the lock of the marts."""
+    return int(builds(lake)["seq"].max() or 0)  # type: ignore[arg-type]
 
 
 def results(lake: Path) -> pl.DataFrame:
     """The results of every build's checks; schema ``RESULTS``."""
-    return _read(lake, "mart_results", RESULTS).sort("validated_at", "rule", maintain_order=True)
+    return _read(lake, "mart_results", RESULTS).sort("seq", "rule")
 
 
 def builds_of_run(lake: Path, run: str) -> list[Build]:
@@ -147,4 +154,4 @@ def _build(row: Mapping[str, Any]) -> Build:
 def latest_results(lake: Path, mart: str) -> pl.DataFrame:
     """The results of the mart's checks when they were last judged; schema ``RESULTS``."""
     found = results(lake).filter(pl.col("mart") == mart)
-    return found.filter(pl.col("_delivery") == found["_delivery"][-1]) if found.height else found
+    return found.filter(pl.col("seq") == found["seq"].max())
