@@ -6,7 +6,21 @@ import sys
 
 import typer
 
-from districtlake.cli import catalog, deliveries, demo, dictionary, doctor, marts, nightly, portal, problems, sql, tables, ticket_answers
+from districtlake.cli import (
+    catalog,
+    deliveries,
+    demo,
+    dictionary,
+    doctor,
+    marts,
+    nightly,
+    portal,
+    problems,
+    sql,
+    tables,
+    ticket_answers,
+    timeliness,
+)
 from districtlake.cli.output import fail
 from districtlake.errors import DistrictLakeError
 
@@ -24,6 +38,7 @@ app.command("nightly")(nightly.nightly)
 app.add_typer(deliveries.app, name="deliveries")
 app.command("problems")(problems.problems)
 app.add_typer(ticket_answers.app, name="tickets")
+app.command("timeliness")(timeliness.timeliness)
 app.command("tables")(tables.tables)
 app.command("show")(tables.show)
 app.command("history")(tables.history)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from districtlake.clock import SHANGHAI
 from districtlake.errors import DistrictLakeError, NotFound, OperationRefused
@@ -41,9 +42,15 @@ def show_json(document: Any) -> None:
 
 
 def show_rows(
-    rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], *, as_json: bool, title: str = "", empty: str = "没有记录。"
+    rows: Sequence[Mapping[str, Any]],
+    columns: Mapping[str, str],
+    *,
+    as_json: bool,
+    title: str = "",
+    empty: str = "没有记录。",
+    styles: Mapping[str, Callable[[Mapping[str, Any]], str]] | None = None,
 ) -> None:
-    """Print rows. ``columns``: field -> heading; JSON gives every field."""
+    """Print rows. ``columns``: field -> heading; JSON gives every field. ``styles``: field -> the colour of its cell, from the row."""
     if as_json:
         show_json(rows)
         return
@@ -55,7 +62,7 @@ def show_rows(
         numeric = all(isinstance(row.get(field), int | float) or row.get(field) is None for row in rows)
         table.add_column(heading, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(escape(_cell(row.get(field))) for field in columns))
+        table.add_row(*(Text(_cell(row.get(field)), style=styles[field](row) if styles and field in styles else "") for field in columns))
     console.print(table)
 
 

@@ -1,6 +1,6 @@
 """Update cycles (Article 26): when the next update is due, from when it is near, and until when the policy pack's grace lasts.
 
-The measures give no number; they say "by the update cycle of the catalogue". How it is counted:
+The measures give no number; they say "by the update cycle of the catalogue". How it is counted (ADR 10):
 
 - Days are Asia/Shanghai days and end at 24:00. The day of the last update is not counted: updated on the 2nd, a daily resource is
   due by the end of the 3rd, whatever the hour.

@@ -79,12 +79,13 @@ def latest_updates(session: Session) -> dict[str, Latest]:
     return found
 
 
-def updates_until(session: Session, until: datetime) -> dict[str, list[Update]]:
-    """All updates received before an instant, by resource, in the order of their receipt."""
+def updates_until(session: Session, until: datetime, *, waiting: bool = False) -> dict[str, list[Update]]:
+    """All updates received before an instant, by resource, in the order of their receipt; with ``waiting`` those not processed yet, too."""
+    which = or_(_TAKEN, _RESTATED, _WAITING) if waiting else or_(_TAKEN, _RESTATED)
     query = (
         select(Delivery.resource, Delivery.id, Delivery.data_date, Delivery.received_at, Delivery.state)
         .outerjoin(_TWIN, Delivery.duplicate_of == _TWIN.id)
-        .where(or_(_TAKEN, _RESTATED), Delivery.received_at < until)
+        .where(which, Delivery.received_at < until)
         .order_by(Delivery.resource, Delivery.received_at, Delivery.order_key, Delivery.id)
     )
     found: dict[str, list[Update]] = {}

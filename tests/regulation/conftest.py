@@ -244,6 +244,85 @@ def due_by_own_cycle(case: Case, title: str, cycle: str) -> None:
     assert specs["warehouse"].freshness_policy.fail_window.to_timedelta() == gap[1]  # type: ignore[union-attr]
 
 
+@when("the night has passed")
+def night(case: Case) -> None:
+    """The inbox is looked through, what waits is processed, tickets and packages follow."""
+    from pipelines.routing import route
+
+    case.inbox.mkdir(exist_ok=True)
+    run_folder(case.district, case.inbox)
+    route(case.district)
+
+
+def _timely(case: Case, title: str) -> dict[str, Any]:
+    from districtlake.supervision.timeliness import timeliness_frame
+
+    found = timeliness_frame(case.district).filter(pl.col("resource") == case.resource(title).id)
+    return found.row(0, named=True)
+
+
+@then(parsers.parse("{title} is {state}, to be updated by {day}"))
+def stands(case: Case, title: str, state: str, day: str) -> None:
+    row = _timely(case, title)
+    assert (row["state"], row["due_date"]) == (state, _day(day))
+    case.remembered["timely"] = row
+
+
+@then(parsers.parse("its data lag {days:d} days behind"))
+def data_lag(case: Case, days: int) -> None:
+    assert (case.remembered["timely"]["data_lag_days"], case.remembered["timely"]["data_lagging"]) == (days, True)
+
+
+@then(parsers.parse("one overdue update of {title} is open on the desk of {agency}, missed {missed:d} times, to be answered by {day}"))
+def overdue_ticket(case: Case, title: str, agency: str, missed: int, day: str) -> None:
+    ticket = case.ticket
+    assert (ticket.kind, ticket.state, ticket.resource, ticket.agency) == (
+        "overdue_update", "open", case.resource(title).id, case.agency(agency),
+    )  # fmt: skip
+    limit = case.district.policy.deadlines.update_overdue
+    assert limit.basis == "internal", "the measures give no number for it"
+    assert (ticket.problems, ticket.due_date, ticket.terms["article"]) == (missed, _day(day), limit.article)
+
+
+@then(parsers.parse("the package in the outbox of {agency} says {kind} and has no rows"))
+def package_without_rows(case: Case, agency: str, kind: str) -> None:
+    import openpyxl
+
+    (package,) = sorted((case.district.settings.outbox / case.agency(agency)).glob("*.xlsx"))
+    book = openpyxl.load_workbook(package)
+    assert kind in book.sheetnames
+    assert "问题明细" not in book.sheetnames
+
+
+@then(parsers.parse("the overdue update is closed as {closing}, in time"))
+def overdue_closed(case: Case, closing: str) -> None:
+    assert (case.ticket.state, case.ticket.closing, case.ticket.due_state) == ("closed", closing, "in_time")
+
+
+@then(
+    parsers.parse(
+        "from {first} to {last} {title} was due {due:d} times and came in time {in_time:d} times, {in_grace:d} of them within the grace"
+    )
+)
+def punctual(case: Case, first: str, last: str, title: str, due: int, in_time: int, in_grace: int) -> None:
+    row = _punctuality(case, first, last, title)
+    assert (row["due"], row["in_time"], row["in_grace"], row["missed"]) == (due, in_time, in_grace, due - in_time)
+    assert row["share"] == pytest.approx(in_time / due)
+
+
+@then(parsers.parse("from {first} to {last} {title} has no data on punctuality"))
+def no_punctuality(case: Case, first: str, last: str, title: str) -> None:
+    row = _punctuality(case, first, last, title)
+    assert (row["due"], row["in_time"], row["share"]) == (0, 0, None)
+
+
+def _punctuality(case: Case, first: str, last: str, title: str) -> dict[str, Any]:
+    from districtlake.supervision.punctuality import punctuality
+
+    found = punctuality(case.district, _day(first), _day(last)).filter(pl.col("resource") == case.resource(title).id)
+    return found.row(0, named=True)
+
+
 @then(parsers.parse("in the warehouse of {title} the {header} of {key} is {value}"))
 def warehouse_value(case: Case, title: str, header: str, key: str, value: str) -> None:
     assert str(case.row("warehouse", title, key)[case.item(title, header)]) == value

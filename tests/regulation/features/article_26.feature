@@ -64,3 +64,72 @@ Feature: Article 26, who provides the data answers for its update
     Then in the warehouse of 户籍人口基本信息 the 姓名 of 330203195006150018 is 张一新
     And in the warehouse of 户籍人口基本信息 the row 330203195006150018 is up to date
     And the warehouse of 户籍人口基本信息 holds 2 rows
+
+  @article_26 @paragraph_1
+  Scenario: 更新逾期 opens on the provider's desk, is counted again, and closes with the update
+    Given it is 2026-03-02
+    And 公安分局 delivered 户籍人口_20260302.csv:
+      | 公民身份号码       | 姓名 | 性别 | 民族 | 出生日期   | 户籍状态 |
+      | 330203195006150018 | 张一 | 男   | 汉族 | 1950-06-15 | 正常     |
+    Then 户籍人口基本信息 is not_due, to be updated by 2026-03-03
+    # the grace of a day is the district's own; a look into the inbox finds nothing
+    When it is 2026-03-04
+    And the night has passed
+    Then 户籍人口基本信息 is due, to be updated by 2026-03-03
+    And there is no ticket
+    When it is 2026-03-05
+    And the night has passed
+    Then 户籍人口基本信息 is overdue, to be updated by 2026-03-03
+    And one overdue update of 户籍人口基本信息 is open on the desk of 公安分局, missed 1 times, to be answered by 2026-03-12
+    And the package in the outbox of 公安分局 says 更新逾期 and has no rows
+    When it is 2026-03-07
+    And the night has passed
+    Then one overdue update of 户籍人口基本信息 is open on the desk of 公安分局, missed 3 times, to be answered by 2026-03-12
+    # a correction mends rows; it does not say how the register stands today
+    When 公安分局 delivers 户籍人口更正_20260307.csv:
+      | 公民身份号码       | 姓名   | 性别 | 民族 | 出生日期   | 户籍状态 |
+      | 330203195006150018 | 张一新 | 男   | 汉族 | 1950-06-15 | 正常     |
+    Then one overdue update of 户籍人口基本信息 is open on the desk of 公安分局, missed 3 times, to be answered by 2026-03-12
+    When 公安分局 delivers 户籍人口_20260308.csv:
+      | 公民身份号码       | 姓名   | 性别 | 民族 | 出生日期   | 户籍状态 |
+      | 330203195006150018 | 张一新 | 男   | 汉族 | 1950-06-15 | 正常     |
+      | 330203198001010028 | 李二   | 女   | 汉族 | 1980-01-01 | 正常     |
+    Then 户籍人口基本信息 is not_due, to be updated by 2026-03-08
+    And the overdue update is closed as updated, in time
+
+  @article_26 @paragraph_1
+  Scenario: "Nothing changed" is an update, too
+    Given it is 2026-03-02
+    And 公安分局 delivered 户籍人口_20260302.csv:
+      | 公民身份号码       | 姓名 | 性别 | 民族 | 出生日期   | 户籍状态 |
+      | 330203195006150018 | 张一 | 男   | 汉族 | 1950-06-15 | 正常     |
+    And it is 2026-03-03
+    When 公安分局 delivers 户籍人口_20260303.csv:
+      | 公民身份号码       | 姓名 | 性别 | 民族 | 出生日期   | 户籍状态 |
+      | 330203195006150018 | 张一 | 男   | 汉族 | 1950-06-15 | 正常     |
+    Then 户籍人口基本信息 is not_due, to be updated by 2026-03-04
+    And there is no ticket
+
+  @article_26 @paragraph_1
+  Scenario: Old data in a new file are in time, and are seen to lag
+    Given it is 2026-03-20
+    When 公安分局 delivers 户籍人口_20260302.csv:
+      | 公民身份号码       | 姓名 | 性别 | 民族 | 出生日期   | 户籍状态 |
+      | 330203195006150018 | 张一 | 男   | 汉族 | 1950-06-15 | 正常     |
+    Then 户籍人口基本信息 is not_due, to be updated by 2026-03-21
+    And its data lag 18 days behind
+
+  @article_26 @paragraph_1
+  Scenario: Of a period, what was due and what came in time are counted; what was not due is in no denominator
+    Given it is 2026-03-02
+    And 公安分局 delivered 户籍人口_20260302.csv:
+      | 公民身份号码       | 姓名 | 性别 | 民族 | 出生日期   | 户籍状态 |
+      | 330203195006150018 | 张一 | 男   | 汉族 | 1950-06-15 | 正常     |
+    And it is 2026-03-04
+    And 公安分局 delivered 户籍人口_20260304.csv:
+      | 公民身份号码       | 姓名   | 性别 | 民族 | 出生日期   | 户籍状态 |
+      | 330203195006150018 | 张一新 | 男   | 汉族 | 1950-06-15 | 正常     |
+    When it is 2026-03-08
+    And the night has passed
+    Then from 2026-03-01 to 2026-03-08 户籍人口基本信息 was due 3 times and came in time 1 times, 1 of them within the grace
+    And from 2026-03-01 to 2026-03-08 最低生活保障对象 has no data on punctuality
