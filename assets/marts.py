@@ -23,7 +23,7 @@ from districtlake.marts.record import OUTCOME_TITLES, Build
 from districtlake.marts.rules import mart_rules
 from districtlake.quality.results import results_frame
 
-STEP = "marts"
+STEP = "build_marts"  # not the job's name: Dagster takes each name once
 PREVIEWED, PLOTTED = 5, 24
 
 
