@@ -16,7 +16,11 @@ from markupsafe import Markup, escape
 
 from districtlake.access.sessions import Signed
 from districtlake.access.viewer import AGENCY_ROLES, ROLES, Viewer
+from districtlake.catalog.models import DIMENSION_TITLES
 from districtlake.clock import SHANGHAI
+from districtlake.supervision.timeliness import STATE_TITLES
+from districtlake.tickets.feedback import MATTERS
+from districtlake.tickets.machine import CLOSINGS, EVENTS, STAGES
 
 HERE = Path(__file__).parent
 LANGUAGES = ("zh", "en")
@@ -27,7 +31,16 @@ THEMES = ("auto", "light", "dark")
 def texts(language: str) -> dict[str, str]:
     """Key -> text of a language; ``{name}`` in a text is filled in."""
     loaded: dict[str, str] = yaml.safe_load((HERE / "texts" / f"{language}.yaml").read_text(encoding="utf-8"))
-    return loaded
+    return {**_domain_words(), **loaded} if language == "zh" else loaded
+
+
+def _domain_words() -> dict[str, str]:
+    """The domain has Chinese names for its states; they stand there and nowhere else."""
+    families = {
+        "stage": STAGES, "closing": CLOSINGS, "event": EVENTS, "matter": MATTERS, "dimension": DIMENSION_TITLES, "standing": STATE_TITLES,
+        "role": ROLES,
+    }  # fmt: skip
+    return {f"{family}.{name}": word for family, words in families.items() for name, word in words.items()}
 
 
 def text(language: str, key: str, **values: object) -> Markup:

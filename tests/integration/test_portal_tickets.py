@@ -18,6 +18,7 @@ from openpyxl import Workbook
 from sqlalchemy import select
 
 from districtlake.delivery.district import District
+from districtlake.delivery.receive import receive
 from districtlake.portal.actions import ACTIONS
 from districtlake.portal.app import create_app
 from districtlake.portal.guard import Rate
@@ -29,7 +30,7 @@ from districtlake.tickets.machine import CLOSINGS, STAGES, TRANSITIONS
 from pipelines.routing import route
 from tests.portal_people import AUDITOR, COUNTER, MINE, OFFICE, OTHER, ROLES_OF, SECRET, closing_store, csrf_of, prepare, sign_in
 from tests.running import run_pending
-from tests.small_district import PEOPLE, open_small
+from tests.small_district import PEOPLE, deliver, open_small
 
 Enter = Callable[[str], TestClient]
 
@@ -284,3 +285,34 @@ def test_the_package_goes_to_its_agency_and_is_on_record(enter: Enter, district:
     assert enter(OTHER).get(f"/packages/{package.id}").status_code == 404
     assert "package.downloaded" in enter(OFFICE).get("/audit").text
     assert enter(MINE).get("/audit").status_code == 403
+
+
+def test_chosen_rows_are_confirmed_apart_and_the_rest_is_negotiated(enter: Enter, district: District) -> None:
+    deliver(district.settings.inbox, "people_20260306.csv", [("A1", "甲", 600, None), ("A2", "乙", 500, None), ("A3", "丙", 700, None)])
+    receive(district)
+    run_pending(district)
+    route(district)
+    ticket = max(
+        (one for one in tickets_of(district) if one.rule_id == "amount.range" and one.open_problems == 2), key=lambda one: one.number
+    )
+    client = enter(MINE)
+    page = client.get(f"/tickets/{ticket.number}").text
+    boxes = re.findall(r'name="problem" value="([0-9a-f]+)"', page)
+    assert len(boxes) == 2
+    token = re.search(r'data-csrf="([^"]+)"', page)
+    assert token
+    form = {"csrf": token.group(1), "version": str(ticket.version), "problem": boxes[0]}
+    assert client.post(f"/tickets/{ticket.number}/confirm", data={**form, "reason": ""}).status_code == 409, "a confirmation is explained"
+    assert client.post(f"/tickets/{ticket.number}/confirm", data={**form, "reason": "现场核对，数量属实"}).status_code == 303
+    after = {one.number: one for one in tickets_of(district)}
+    new = next(one for number, one in after.items() if number > ticket.number and one.split_from == ticket.id)
+    assert (new.stage, new.closing) == ("settled", "confirmed")
+    assert (after[ticket.number].stage, after[ticket.number].open_problems) == ("handling", 1)
+    assert new.number in client.get(f"/tickets/{ticket.number}").text or "拆出部分问题" in client.get(f"/tickets/{ticket.number}").text
+    settled = act(client, ticket.number, "negotiate", reason="与窗口商定", plan="四月随系统升级修正", until="2026-04-30")
+    assert settled.status_code == 303
+    page = client.get(f"/tickets/{ticket.number}").text
+    assert "沟通解决" in page
+    assert "2026-04-30" in page
+    assert act(enter(OFFICE), ticket.number, "reopen", reason="反馈方不同意").status_code == 303
+    assert "第 2 轮" in enter(OFFICE).get(f"/tickets/{ticket.number}").text

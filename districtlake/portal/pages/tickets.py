@@ -147,13 +147,13 @@ def _rows(visit: Visit, found: TicketView, unmasked: bool, at: int) -> tuple[lis
 def act(
     visit: Visiting, number: str, action: str, version: Annotated[int, Form()], reason: Annotated[str, Form(max_length=4000)] = "",
     until: Annotated[str, Form(max_length=10)] = "", plan: Annotated[str, Form(max_length=4000)] = "",
-    other: Annotated[str, Form(max_length=40)] = "",
+    other: Annotated[str, Form(max_length=40)] = "", problem: Annotated[list[str] | None, Form()] = None,
 ) -> Response:  # fmt: skip
     """Do one thing to a ticket. What was refused is said on the page, and what was typed stays."""
     found = ticket_of(visit, number)
     if action not in ACTIONS:
         raise NotFound("没有这种办理。", hint="请从工单页办理。")
-    given = Given(reason, until, plan, other)
+    given = Given(reason, until, plan, other, tuple(problem or ()))
     try:
         if other:
             ticket_of(visit, other)  # what it is merged into must be the viewer's to see as well
