@@ -132,6 +132,17 @@ def cut(item: str) -> Spoil:
     return spoil
 
 
+def aged(item: str, years: int) -> Spoil:
+    """Another right number of the same region and sex, of somebody who was about ``years`` old on the registered date."""
+
+    def spoil(values: Values, rng: Random, registry: Registry) -> str | None:
+        born = values["registered_date"] - timedelta(days=years * 365 + rng.randrange(100, 300))
+        text = citizen_id(values[item][:6], f"{born:%Y%m%d}", int(values[item][14:17]))
+        return text if registry.claim(text) else None
+
+    return spoil
+
+
 def credit_of(authority: str, prefix: str) -> Spoil:
     """A right credit code of another registering authority."""
     return lambda values, rng, registry: registry.credit(rng, authority, "330203", prefix)

@@ -144,6 +144,8 @@ FAULTS: dict[str, tuple[FaultKind, ...]] = {
         f.conforms("id_check_digit", "citizen_id_b", f.wrong_check("0123456789X", "citizen_id_b")),
         f.missing("name_a"),
         f.conforms("mojibake", "name_b", f.mojibake("name_b")),
+        f.declared("groom.of_age", "too_young", "citizen_id_a", f.aged("citizen_id_a", 19)),
+        f.declared("bride.of_age", "too_young", "citizen_id_b", f.aged("citizen_id_b", 17)),
         f.declared("parties.differ", "same_person", "citizen_id_b", lambda values, rng, registry: values["citizen_id_a"]),
         f.conforms("unknown_code", "kind", f.one_of("复婚", "9")),
         *f.dates("registered_date", "date_impossible"),

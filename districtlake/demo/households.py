@@ -51,7 +51,7 @@ class Marriages(Increment):
 
     def live(self, day: Day, residents: Residents) -> None:
         rng = day.chance("marriages")
-        free = [person for person in residents.known(day, 23, 70) if person.values["citizen_id"] not in self._married]
+        free = [person for person in residents.known(day, 25, 70) if person.values["citizen_id"] not in self._married]
         count = day.count(0.01, 24) if day.index == 1 else day.count(0.0008, 6)
         men = some(rng, [person for person in free if person.values["sex"] == "男"], count)
         women = some(rng, [person for person in free if person.values["sex"] == "女"], count)

@@ -11,6 +11,7 @@ MODULES = (
     "expect_column_values_to_exist_in_resource",
     "expect_column_pair_birth_date_to_match_citizen_id",
     "expect_column_pair_sex_to_match_citizen_id",
+    "expect_column_pair_date_to_be_at_age_by_citizen_id",
 )
 
 

@@ -19,7 +19,7 @@ class BilingualText:
     @classmethod
     def _prescriptive_template(cls, renderer_configuration: RendererConfiguration) -> RendererConfiguration:
         for argument in cls.sentence_arguments:
-            renderer_configuration.add_param(name=argument, param_type=RendererValueType.STRING)
+            renderer_configuration.add_param(name=argument, param_type=[RendererValueType.STRING, RendererValueType.NUMBER])
         renderer_configuration.template_str = cls.sentence
         return renderer_configuration
 
@@ -32,7 +32,7 @@ class BilingualText:
         given = configuration.kwargs if configuration else {}
         template = {
             "template": cls.sentence,
-            "params": {argument: given.get(argument, "") for argument in cls.sentence_arguments},
+            "params": {argument: str(given.get(argument, "")) for argument in cls.sentence_arguments},
             "styling": (runtime_configuration or {}).get("styling"),
         }
         return [RenderedStringTemplateContent(content_block_type="string_template", string_template=template)]

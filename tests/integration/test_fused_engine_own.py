@@ -19,6 +19,9 @@ from expectations.validate import validate
 
 BIRTH = Rule("birth", "t", (), "expect_column_pair_birth_date_to_match_citizen_id", {"column_A": "birth", "column_B": "citizen_id"})
 SEX = Rule("sex", "t", (), "expect_column_pair_sex_to_match_citizen_id", {"column_A": "sex", "column_B": "citizen_id"})
+AGE = Rule(
+    "age", "t", (), "expect_column_pair_date_to_be_at_age_by_citizen_id", {"column_A": "birth", "column_B": "citizen_id", "min_years": 20}
+)
 EXISTS = Rule("exists", "t", (), REFERENCE_EXPECTATION, {"column": "citizen_id", "resource": "police.population", "item": "citizen_id"})
 
 # GB 11643-1999's own example, and ids made from it: none belongs to a person.
@@ -42,6 +45,20 @@ CASES = people(
     ("1101051949123100２X", date(1950, 1, 1), "1"),
     (WOMAN + "\n", date(1950, 1, 1), "1"),
 )
+
+
+def test_the_age_on_a_date_is_counted_from_the_day_of_birth_in_the_id() -> None:
+    frame = people(
+        (WOMAN, date(1969, 12, 31), None),  # twenty on this day
+        (WOMAN, date(1969, 12, 30), None),
+        ("110105200002290018", date(2020, 2, 29), None),
+        ("110105200002290018", date(2020, 2, 28), None),
+        (None, date(1950, 1, 1), None),
+        (OLD, date(1950, 1, 1), None),
+    )
+    validation = validate("a.b", frame, [AGE], nobody)
+    assert [(r.outcome, r.evaluated, r.failed) for r in validation.results] == [("failed", 4, 2)]
+    assert validation.failures["_index"].to_list() == [1, 3]
 
 
 def nobody(resource: str, item: str) -> None:
@@ -120,7 +137,9 @@ def test_reference_values_never_reach_gx() -> None:
 # ---- the pandas implementation: GX's own engine gives the same counts
 
 ids = st.sampled_from([WOMAN, MAN, OLD, None, "", "11010519490231002X", "x" * 18, "11010520000229001X"])
-rows = st.tuples(ids, st.sampled_from([None, date(1949, 12, 31), date(2000, 2, 29)]), st.sampled_from([None, "0", "1", "2", "9"]))
+rows = st.tuples(
+    ids, st.sampled_from([None, date(1949, 12, 31), date(2000, 2, 29), date(2020, 2, 28)]), st.sampled_from([None, "0", "1", "2", "9"])
+)
 
 
 @settings(max_examples=20, deadline=None)
@@ -128,7 +147,7 @@ rows = st.tuples(ids, st.sampled_from([None, date(1949, 12, 31), date(2000, 2, 2
 def test_gx_alone_agrees(drawn: list[Any]) -> None:
     frame = people(*drawn)
     known = pl.Series([WOMAN, ""])
-    rules = [BIRTH, SEX, EXISTS]
+    rules = [BIRTH, SEX, AGE, EXISTS]
     ours = validate("a.b", frame, rules, lambda *_: known)
     from expectations.session import new_context
 
@@ -155,7 +174,7 @@ def test_gx_alone_agrees(drawn: list[Any]) -> None:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_each_renders_a_sentence_in_both_languages(module: str) -> None:
-    rule = {r.expectation: r for r in (BIRTH, SEX, EXISTS)}[module]
+    rule = {r.expectation: r for r in (BIRTH, SEX, AGE, EXISTS)}[module]
     (expectation,) = suite_of("a.b", [rule]).expectations
     from great_expectations.expectations.registry import get_renderer_impl
     from great_expectations.render.renderer.inline_renderer import InlineRenderer
