@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 
 from districtlake.catalog.load import load_catalog
@@ -29,6 +31,22 @@ def test_headers_items_and_key_are_the_catalogues(name: str, catalog: Catalog) -
     for column in layout.columns:
         item = resource.item(column.item)
         assert column.header in (item.title, item.name, *item.aliases)
+
+
+@pytest.mark.parametrize("name", RESOURCES)
+def test_every_way_to_write_nothing_is_one_the_catalogue_knows(name: str, catalog: Catalog) -> None:
+    resource = catalog.resources[name]
+    for column in LAYOUTS[name].columns:
+        item = resource.item(column.item)
+        if item.required:
+            continue
+        try:
+            spellings = {str(column.spell(None, Random(seed))).strip() for seed in range(60)}
+        except (TypeError, AttributeError):
+            spellings = {"None"}
+        if any("None" in spelling for spelling in spellings):
+            continue  # a column that the demonstration always fills
+        assert spellings - {""} <= {*catalog.element_of(item).missing, *item.missing}, f"{name}.{item.name}"
 
 
 @pytest.mark.parametrize("name", RESOURCES)
