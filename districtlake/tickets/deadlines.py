@@ -46,6 +46,16 @@ def terms_of(policy: PolicyPack, limit: Limit) -> dict[str, Any]:
     }
 
 
+def kept_terms(ticket: Ticket) -> dict[str, Any]:
+    """What a ticket's terms say whatever its limit: which update did not come (``tickets.overdue``)."""
+    return {name: ticket.terms[name] for name in ("update",) if name in ticket.terms}
+
+
+def set_day(ticket: Ticket, article: str) -> dict[str, Any]:
+    """The terms of a ticket whose due day somebody sets instead of the limit it ran under."""
+    return {"unit": DAY, "article": article, "instead_of": ticket.terms, **kept_terms(ticket)}
+
+
 def received(desk: Desk, ticket: Ticket, at: datetime) -> dict[str, Any]:
     """The columns of a ticket that its provider receives at ``at``: receipt, limit, due day, and the pack it runs under."""
     limit, urgent_due = limit_of(desk.policy, ticket.origin), ticket.urgent_due
@@ -54,8 +64,7 @@ def received(desk: Desk, ticket: Ticket, at: datetime) -> dict[str, Any]:
     if urgent_due is not None and urgent_due < deadline.due:
         deadline = Deadline(urgent_due, end_of(urgent_due))
         terms = {"unit": DAY, "article": terms["article"], "instead_of": terms}
-    if "update" in ticket.terms:
-        terms["update"] = ticket.terms["update"]  # which update did not come (tickets.overdue)
+    terms |= kept_terms(ticket)
     return {
         "received_at": at, "due_date": deadline.due, "due_at": deadline.due_at, "provisional": deadline.provisional, "terms": terms,
         "policy_id": desk.policy.id, "policy_version": desk.policy.version,

@@ -14,9 +14,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from districtlake.clock import local_date
-from districtlake.policy.deadlines import extension_ceiling, problem_deadline
+from districtlake.policy.deadlines import extension_ceiling, limit_deadline
 from districtlake.store.tables import DispatchHold, Report, Ticket
-from districtlake.tickets.deadlines import DAY, end_of, received
+from districtlake.tickets.deadlines import end_of, kept_terms, limit_of, received, set_day
 from districtlake.tickets.journal import LOCK, Desk, happened, load
 from districtlake.tickets.machine import SYSTEM, Actor, TicketRefused
 
@@ -75,7 +75,7 @@ def approve_extension(desk: Desk, number: str, actor: Actor, *, until: date | No
         changes: dict[str, Any] = {}
         if day is not None:
             late = ticket.was_late or (ticket.due_at is not None and desk.clock.now() >= ticket.due_at)
-            terms = {"unit": DAY, "article": desk.policy.deadlines.problem_ceiling.article, "instead_of": ticket.terms}
+            terms = set_day(ticket, desk.policy.deadlines.problem_ceiling.article)
             changes = {"due_date": day, "due_at": end_of(day), "provisional": False, "was_late": late, "terms": terms}
         facts = {"until": day, "before": ticket.due_date, **({"note": note.strip()} if note.strip() else {})}
         happened(session, ticket, "extension_approved", desk, actor, facts, requested_due=None, extended=True, **changes)
@@ -113,7 +113,8 @@ def mark_urgent(desk: Desk, number: str, actor: Actor, *, due: date, reason: str
     with desk.store.session() as session:
         ticket = load(session, number, version=version)
         now = desk.clock.now()
-        ordinary = problem_deadline(desk.policy, ticket.received_at or now, desk.calendar).due
+        limit = limit_of(desk.policy, ticket.origin)
+        ordinary = limit_deadline(limit, ticket.received_at or now, desk.policy, desk.calendar).due
         if not local_date(now) <= due < ordinary:
             raise TicketRefused(
                 f"Ticket {number}: an urgent limit lies between today ({local_date(now)}) and the ordinary due day ({ordinary}), not on {due}.",
@@ -121,8 +122,7 @@ def mark_urgent(desk: Desk, number: str, actor: Actor, *, due: date, reason: str
             )  # fmt: skip
         changes: dict[str, Any] = {"urgent": True, "urgent_due": due}
         if ticket.received_at is not None:
-            before = ticket.terms
-            terms = {"unit": DAY, "article": desk.policy.deadlines.problem_handling.article, "instead_of": before}
+            terms = set_day(ticket, limit.article)
             changes |= {"due_date": due, "due_at": end_of(due), "provisional": False, "terms": terms}
         happened(
             session, ticket, "marked_urgent", desk, actor, {"reason": reason.strip(), "due": due, "before": ticket.due_date}, **changes
@@ -168,7 +168,9 @@ def reopen(desk: Desk, number: str, actor: Actor, reason: str, *, version: int |
 def reopened(session: Session, ticket: Ticket, desk: Desk, actor: Actor, reason: str, **changes: Any) -> None:
     """As ``reopen``, within a transaction; the ticket then waits to be dispatched."""
     facts = {"reason": reason.strip(), "closing": ticket.closing, "closed_at": ticket.closed_at, "received_at": ticket.received_at}
-    happened(session, ticket, "reopened", desk, actor, facts, **{**ONE_ROUND, "round": ticket.round + 1, **changes})
+    happened(
+        session, ticket, "reopened", desk, actor, facts, **{**ONE_ROUND, "terms": kept_terms(ticket), "round": ticket.round + 1, **changes}
+    )
 
 
 # -- what is not dispatched by itself --------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ from districtlake.store.engine import Store
 from districtlake.store.tables import Package, Ticket
 from districtlake.tickets.journal import Recount, happened
 from districtlake.tickets.machine import AT_PROVIDER, SYSTEM, Actor
-from districtlake.tickets.membership import problems_under
+from districtlake.tickets.membership import problems_under, reported_under
 from districtlake.tickets.overdue import OVERDUE
 from districtlake.tickets.workbook import ROWS_PER_SHEET, SEVERITY_TITLES, Contents, due_text, write_package
 
@@ -164,30 +164,37 @@ def _details(session: Session, tickets: Sequence[Ticket], lake_problems: Callabl
                 "due": [due_text(ticket) for ticket in of_resource],
             }
         )
+        reports = reported_under(session, [ticket.id for ticket in of_resource if ticket.origin == "feedback"])
+        if reports.height:
+            frames.append(_shown(reports.join(heads, on="ticket_id", how="inner"), resource, catalog))
         members = problems_under(session, [ticket.id for ticket in of_resource]).join(heads, on="ticket_id", how="inner")
-        found = lake_problems(resource).filter(pl.col("state") == "open").join(members, on="problem_id", how="inner")
-        item_titles = {name: _item_titles(name, resource, catalog) for name in found["item"].unique().drop_nulls()}
-        frames.append(
-            found.select(
-                "number",
-                pl.lit(_resource_title(resource, catalog)).alias("title"),
-                "file",
-                "sheet",
-                pl.col("row").cast(pl.Int64),
-                pl.col("item").replace(item_titles),
-                _key_text(resource, catalog),
-                "value",
-                "rule_title",
-                "reason",
-                pl.col("dimension").replace(DIMENSION_TITLES),
-                pl.col("severity").replace(SEVERITY_TITLES),
-                "due",
-                "problem_id",
-            )
-        )
+        if members.height:
+            found = lake_problems(resource).filter(pl.col("state") == "open").join(members, on="problem_id", how="inner")
+            frames.append(_shown(found, resource, catalog))
     if not frames:
         return pl.DataFrame()
     return pl.concat(frames).sort("number", "file", "sheet", "row", "problem_id", nulls_last=True).drop("problem_id")
+
+
+def _shown(found: pl.DataFrame, resource: str, catalog: Catalog) -> pl.DataFrame:
+    """Findings or reports with the ``number`` and ``due`` of their tickets, as the sheet shows them."""
+    item_titles = {name: _item_titles(name, resource, catalog) for name in found["item"].unique().drop_nulls()}
+    return found.select(
+        "number",
+        pl.lit(_resource_title(resource, catalog)).alias("title"),
+        "file",
+        "sheet",
+        pl.col("row").cast(pl.Int64),
+        pl.col("item").replace(item_titles),
+        _key_text(resource, catalog),
+        "value",
+        "rule_title",
+        "reason",
+        pl.col("dimension").replace(DIMENSION_TITLES),
+        pl.col("severity").replace(SEVERITY_TITLES),
+        "due",
+        "problem_id",
+    )
 
 
 def _key_text(resource: str, catalog: Catalog) -> pl.Expr:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
+from openpyxl import load_workbook
 from sqlalchemy import select
 
 from districtlake.catalog.load import load_catalog
@@ -19,6 +21,7 @@ from districtlake.tickets.dispositions import confirm_correct, negotiate, revoke
 from districtlake.tickets.grouping import merge, split
 from districtlake.tickets.journal import COLUMNS, rebuilt
 from districtlake.tickets.machine import Actor, TicketRefused
+from districtlake.tickets.outbox import write_packages
 from districtlake.tickets.suspension import resume_sharing, suspend_sharing, suspended_keys
 from tests.integration.test_tickets_handling import (
     FIRST,
@@ -230,6 +233,20 @@ def test_a_missing_row_is_proved_by_its_being_there(store: Store) -> None:
     handling.claim_fixed(desk(store), FIRST, PROVIDER)
     assert feedback.verify_all(desk(store), CATALOG, lambda resource: None) == ()
     assert feedback.verify_all(desk(store), CATALOG, NOW_HOLDS) == (FIRST,)
+
+
+def test_the_agencys_package_says_what_was_reported(store: Store, tmp_path: Path) -> None:
+    send(store)
+    send(store, "r2", item=None, claimed=None, matter="omission", text="本人未在册")
+    for number in (FIRST, SECOND):
+        handling.dispatch(desk(store), number, OFFICE)
+    (package,) = write_packages(store, lake(), CATALOG, tmp_path, desk(store).clock, policy=desk(store).policy)
+    head, *rows = load_workbook(tmp_path / package.file)["问题明细"].iter_rows(values_only=True)
+    shown = [dict(zip(head, row, strict=True)) for row in rows]
+    assert (package.tickets, package.rows) == (2, 2)
+    assert shown[0]["原因"] == "与本人所述不符；反馈方主张的值：新值"
+    assert (shown[0]["数据项"], shown[0]["主键"]) == (ENTRY.item(ITEM).title, KEY.replace("|", " / "))
+    assert (shown[1]["原因"], shown[1]["数据项"], shown[1]["规则"]) == ("本人未在册", None, "使用单位反馈：数据遗漏")
 
 
 def test_a_flood_is_stopped_by_the_packs_number_until_tomorrow(store: Store) -> None:

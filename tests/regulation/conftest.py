@@ -33,7 +33,7 @@ from districtlake.warehouse.commit import read
 from tests.running import run_folder
 
 TAGS = {
-    **{f"article_{number}": f"Article {number} of the measures" for number in (13, 26, 27, 29)},
+    **{f"article_{number}": f"Article {number} of the measures" for number in (13, 26, 27, 28, 29)},
     **{f"paragraph_{number}": f"paragraph {number} of the article" for number in (1, 2, 3, 4)},
 }
 CONSERVED = ("inserted", "changed", "unchanged", "duplicates", "quarantined", "held")

@@ -2,4 +2,6 @@
 
 from pytest_bdd import scenarios
 
+pytest_plugins = ["tests.regulation.loop_steps"]
+
 scenarios("features/article_27.feature")

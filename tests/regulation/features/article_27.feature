@@ -5,7 +5,7 @@ Feature: Article 27, the closed loop of problem data
   最多延长至60个自然日，业务紧急的问题数据，根据实际情况限时处理。
   问题数据处理有完成整改、确认无误和沟通解决三种方式。完成整改指修正问题数据后，重新归集；确认无误指经过校核，问题数据无误，
   通知反馈方；沟通解决指短期难以解决的数据质量问题，与反馈方沟通解决。
-  流程依据《暂行办法》（已废止）。第二款（使用单位反馈）和延期的审核尚未实现，这里没有它们的场景。
+  流程依据《暂行办法》（已废止）。
 
   @article_27 @paragraph_1
   Scenario: Found, told, corrected, shared again: the loop closes by itself
@@ -105,3 +105,127 @@ Feature: Article 27, the closed loop of problem data
   @article_27 @paragraph_4
   Scenario: The three ways of handling are the regulation's
     Then the dispositions are 完成整改、确认无误、沟通解决
+
+  @article_27 @paragraph_2
+  Scenario: A user of the data reports an error to the Office, and the clock starts when the Office passes it on
+    Given it is 2026-03-03
+    And 公安分局 delivered 户籍人口_20260303.csv:
+      | 公民身份号码       | 姓名 | 性别 | 民族 | 出生日期   | 户籍状态 |
+      | 330203195006150018 | 张一 | 男   | 汉族 | 1950-06-15 | 正常     |
+    When 一号窗口 reports by api as C-1: 姓名 of 330203195006150018 in 户籍人口基本信息 should be 张一一
+    Then the Office has one ticket of the matter error, and no clock runs
+    When it is 2026-03-05
+    And the Office passes the ticket on
+    Then the ticket is 处理中, due 2026-03-12
+
+  @article_27 @paragraph_2
+  Scenario: An omission is reported, and proved by the row that is there
+    Given it is 2026-03-03
+    And 公安分局 delivered 户籍人口_20260303.csv:
+      | 公民身份号码       | 姓名 | 性别 | 民族 | 出生日期   | 户籍状态 |
+      | 330203195006150018 | 张一 | 男   | 汉族 | 1950-06-15 | 正常     |
+    When 一号窗口 reports that 330203198001010028 is missing from 户籍人口基本信息
+    Then the Office has one ticket of the matter omission, and no clock runs
+    When the Office passes the ticket on
+    And the provider says that it is corrected
+    And the night passes
+    Then the ticket is 待复核, due 2026-03-10
+    When it is 2026-03-04
+    And 公安分局 delivers 户籍人口更正_20260304.csv:
+      | 公民身份号码       | 姓名 | 性别 | 民族 | 出生日期   | 户籍状态 |
+      | 330203198001010028 | 李二 | 女   | 汉族 | 1980-01-01 | 正常     |
+    Then the ticket is handled as 完成整改, and 一号窗口 is told
+
+  @article_27 @paragraph_2
+  Scenario: What infringes a third party's rights is no longer shared, at once
+    Given it is 2026-03-03
+    And 公安分局 delivered 户籍人口_20260303.csv:
+      | 公民身份号码       | 姓名 | 性别 | 民族 | 出生日期   | 户籍状态 |
+      | 330203195006150018 | 张一 | 男   | 汉族 | 1950-06-15 | 正常     |
+    When 一号窗口 reports that 330203195006150018 in 户籍人口基本信息 infringes privacy
+    And the Office suspends sharing of the row
+    Then 330203195006150018 of 户籍人口基本信息 may not be shared
+
+  @article_27 @paragraph_3
+  Scenario: An extension for special reasons, reviewed by the Office, sixty natural days in total at most
+    Given it is 2026-03-03
+    And 公安分局 delivered 户籍人口_20260303.csv:
+      | 公民身份号码       | 姓名 | 性别 | 民族 | 出生日期   | 户籍状态 |
+      | 330203195006150018 | 张一 | 女   | 汉族 | 1950-06-15 | 正常     |
+    When the provider asks for an extension until 2026-05-03 because 系统改造
+    Then it is refused: 2026-05-02 at the latest
+    When the provider asks for an extension until 2026-05-02 because 系统改造
+    Then the ticket is 延期待审, due 2026-03-10
+    When the provider grants it to itself
+    Then it is refused: 公共数据提供单位 cannot
+    When the Office grants it
+    Then the ticket is 处理中, due 2026-05-02
+
+  @article_27 @paragraph_3
+  Scenario: A refused extension leaves the first clock running; what is overdue is escalated and stays open
+    Given it is 2026-03-03
+    And 公安分局 delivered 户籍人口_20260303.csv:
+      | 公民身份号码       | 姓名 | 性别 | 民族 | 出生日期   | 户籍状态 |
+      | 330203195006150018 | 张一 | 女   | 汉族 | 1950-06-15 | 正常     |
+    When the provider asks for an extension until 2026-04-02 because 人手不足
+    And the Office refuses it because 理由不充分
+    Then the ticket is 处理中, due 2026-03-10
+    When it is 2026-03-11
+    And the night passes
+    And the night passes
+    Then the ticket is overdue, escalated 1 times, and open
+    When it is 2026-03-18
+    And the night passes
+    Then the ticket is overdue, escalated 2 times, and open
+
+  @article_27 @paragraph_3
+  Scenario: Urgent problem data has a limit of its own
+    Given it is 2026-03-03
+    And 公安分局 delivered 户籍人口_20260303.csv:
+      | 公民身份号码       | 姓名 | 性别 | 民族 | 出生日期   | 户籍状态 |
+      | 330203195006150018 | 张一 | 女   | 汉族 | 1950-06-15 | 正常     |
+    When the Office marks it urgent, due 2026-03-04
+    Then the ticket is 处理中, due 2026-03-04
+
+  @article_27 @paragraph_4
+  Scenario: Confirmed correct is explained, told to whoever reported it, and can be objected to
+    Given it is 2026-03-03
+    And 公安分局 delivered 户籍人口_20260303.csv:
+      | 公民身份号码       | 姓名 | 性别 | 民族 | 出生日期   | 户籍状态 |
+      | 330203195006150018 | 张一 | 男   | 汉族 | 1950-06-15 | 正常     |
+    And 一号窗口 reports by api as C-1: 姓名 of 330203195006150018 in 户籍人口基本信息 should be 张一一
+    When the Office passes the ticket on
+    And the provider confirms that it is right, because 与户籍档案一致
+    Then the ticket is handled as 确认无误, and 一号窗口 is told
+    And the record keeps 与户籍档案一致
+    When 一号窗口 objects: 与证件不符
+    Then a 2nd round waits for the Office
+
+  @article_27 @paragraph_4
+  Scenario: A finding that is confirmed correct passes the next validation and is shared again
+    Given it is 2026-03-03
+    And 公安分局 delivered 户籍人口_20260303.csv:
+      | 公民身份号码       | 姓名 | 性别 | 民族 | 出生日期   | 户籍状态 |
+      | 330203195006150018 | 张一 | 女   | 汉族 | 1950-06-15 | 正常     |
+    Then the warehouse of 户籍人口基本信息 holds 0 rows
+    When the provider confirms that it is right, because 变性登记已核对
+    And it is 2026-03-04
+    And 公安分局 delivers 户籍人口_20260304.csv:
+      | 公民身份号码       | 姓名 | 性别 | 民族 | 出生日期   | 户籍状态 |
+      | 330203195006150018 | 张一 | 女   | 汉族 | 1950-06-15 | 正常     |
+      | 330203198001010028 | 李二 | 女   | 汉族 | 1980-01-01 | 正常     |
+    Then the warehouse of 户籍人口基本信息 holds 2 rows
+    And the quarantine of 户籍人口基本信息 is empty
+    And the ticket is handled as 确认无误, and nobody is told
+
+  @article_27 @paragraph_4
+  Scenario: What cannot be solved soon is settled with whoever reported it
+    Given it is 2026-03-03
+    And 公安分局 delivered 户籍人口_20260303.csv:
+      | 公民身份号码       | 姓名 | 性别 | 民族 | 出生日期   | 户籍状态 |
+      | 330203195006150018 | 张一 | 男   | 汉族 | 1950-06-15 | 正常     |
+    And 一号窗口 reports by api as C-1: 姓名 of 330203195006150018 in 户籍人口基本信息 should be 张一一
+    When the Office passes the ticket on
+    And the provider settles with the reporter: 暂按纸质材料受理; 系统改造后重报; looked at again on 2026-06-01
+    Then the ticket is handled as 沟通解决, and 一号窗口 is told
+    And the record keeps 暂按纸质材料受理、系统改造后重报、2026-06-01
