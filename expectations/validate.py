@@ -14,7 +14,7 @@ import polars as pl
 
 from districtlake.errors import DistrictLakeError, ValidationFailed
 from districtlake.quality.rules import REFERENCE_EXPECTATION, Rule
-from districtlake.quality.validation import ReferenceLookup, RuleResult, Validation
+from districtlake.quality.validation import ReferenceUnreadable, ReferenceLookup, RuleResult, Validation
 from expectations.compile import check_columns, columns_of, suite_of
 from expectations.observed import observation
 from expectations.references import References, references_at_hand
@@ -75,7 +75,13 @@ def excuse(resource: str, rules: Sequence[Rule], references: ReferenceLookup) ->
         elif rule.expectation == REFERENCE_EXPECTATION:
             target = (str(rule.arguments.get("resource", "")), str(rule.arguments.get("item", "")))
             if target not in values:
-                found = _look_up(resource, rule, target, references)
+                try:
+                    found = _look_up(resource, rule, target, references)
+                except ReferenceUnreadable as error:
+                    if rule.on_failure != "report":  # a rule that decides over rows is never passed over
+                        raise
+                    excused[rule.id] = RuleResult(rule, "not_evaluated", reason=error.message)
+                    continue
                 if found is None:
                     excused[rule.id] = RuleResult(rule, "not_evaluated", reason=f"{target[0]} 尚未归集，无法核对")
                     continue

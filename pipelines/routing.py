@@ -6,6 +6,7 @@ from functools import partial
 
 import polars as pl
 from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
 
 from districtlake.delivery.district import District
 from districtlake.errors import NotFound
@@ -22,13 +23,18 @@ from districtlake.warehouse.tables import address, scan_delta
 
 @dataclass
 class Routed:
-    """What routing did: tickets opened, closed and escalated, packages written, and the register versions it has seen."""
+    """What routing did: tickets opened, closed and escalated, packages written, the register versions it has seen, and those it could not read.
+
+    Attributes:
+        unreadable: resource -> kind of the error. Its tickets stay as they are, and nobody else's wait for it.
+    """
 
     opened: int = 0
     closed: int = 0
     escalated: int = 0
     packages: list[Package] = field(default_factory=list)
     seen: dict[str, int] = field(default_factory=dict)
+    unreadable: dict[str, str] = field(default_factory=dict)
 
 
 def route(district: District, seen: Mapping[str, int] | None = None) -> Routed:
@@ -43,13 +49,16 @@ def route(district: District, seen: Mapping[str, int] | None = None) -> Routed:
         path = address(district.lake, "problems", resource)
         if not DeltaTable.is_deltatable(str(path)):
             continue
-        table = DeltaTable(str(path))
-        if routed.seen.get(resource) == table.version():
+        try:
+            if routed.seen.get(resource) == DeltaTable(str(path)).version():
+                continue
+            reader = _Reader(district, resource)
+            raised = raise_tickets(
+                district.store, reader, resource=resource, clock=district.clock, policy=district.policy, calendar=district.calendar
+            )
+        except (DeltaError, OSError, pl.exceptions.PolarsError) as error:  # a damaged table; the store's own errors are nobody's alone
+            routed.unreadable[resource] = type(error).__name__
             continue
-        reader = _Reader(district, resource)
-        raised = raise_tickets(
-            district.store, reader, resource=resource, clock=district.clock, policy=district.policy, calendar=district.calendar
-        )
         routed.opened += len(raised.new) + len(raised.reopened)
         routed.closed += len(raised.closed)
         routed.seen[resource] = reader.version

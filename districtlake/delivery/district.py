@@ -14,6 +14,7 @@ from districtlake.clock import Clock, clock_from_environment
 from districtlake.errors import CatalogError, DistrictLakeError, NotFound
 from districtlake.policy.calendar import WorkingCalendar, load_calendar
 from districtlake.policy.pack import PolicyPack, load_policy
+from districtlake.quality.validation import ReferenceUnreadable
 from districtlake.settings import Settings
 from districtlake.store.engine import Store, open_store
 from districtlake.warehouse.tables import address, scan_delta
@@ -43,14 +44,23 @@ class District:
             raise NotFound(f"There is no resource {resource_id}.", hint=f"Resources are: {known}.") from None
 
     def reference_values(self, resource_id: str, item: str) -> pl.Series | None:
-        """The values of an item now in a resource's warehouse table; None when the resource was never delivered."""
+        """The values of an item now in a resource's warehouse table; None when the resource was never delivered.
+
+        Raises:
+            ReferenceUnreadable: the table does not open.
+        """
         path = address(self.lake, "warehouse", resource_id)
         if not DeltaTable.is_deltatable(str(path)):
             return None
-        table = DeltaTable(str(path))
-        if table.version() == 0:  # created, never written
-            return None
-        return scan_delta(table).select(item).collect()[item]
+        try:
+            table = DeltaTable(str(path))
+            if table.version() == 0:  # created, never written
+                return None
+            return scan_delta(table).select(item).collect()[item]
+        except Exception as error:  # a damaged log, a lost file
+            raise ReferenceUnreadable(
+                f"{resource_id} 的表暂时无法打开（{type(error).__name__}），无法核对。", hint="从备份恢复该表，或检查磁盘与权限。"
+            ) from error
 
 
 def open_district(settings: Settings | None = None, clock: Clock | None = None) -> District:

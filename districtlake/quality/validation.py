@@ -8,10 +8,21 @@ from typing import Any, Literal, Protocol
 
 import polars as pl
 
+from districtlake.errors import DistrictLakeError
 from districtlake.quality.rules import Rule
 
 ReferenceLookup = Callable[[str, str], pl.Series | None]
-"""(resource id, item) -> the values now in that resource's warehouse table; None when it was never delivered."""
+"""(resource id, item) -> the values now in that resource's warehouse table; None when it was never delivered.
+
+Raises ``ReferenceUnreadable`` when the table does not open.
+"""
+
+
+class ReferenceUnreadable(DistrictLakeError):
+    """Another resource's table does not open: its trouble must not become that of those who refer to it."""
+
+    code = "validation.reference_unreadable"
+    retryable = True
 
 
 @dataclass(frozen=True)
