@@ -14,7 +14,7 @@ import polars as pl
 
 from districtlake.errors import DistrictLakeError, ValidationFailed
 from districtlake.quality.rules import REFERENCE_EXPECTATION, Rule
-from districtlake.quality.validation import ReferenceUnreadable, ReferenceLookup, RuleResult, Validation
+from districtlake.quality.validation import ReferenceLookup, ReferenceUnreadable, RuleResult, Validation
 from expectations.compile import check_columns, columns_of, suite_of
 from expectations.observed import observation
 from expectations.references import References, references_at_hand

@@ -77,10 +77,10 @@ def route(district: District, seen: Mapping[str, int] | None = None) -> Routed:
 
 
 def current(district: District, resource: str) -> pl.LazyFrame | None:
-    """The warehouse table of a resource; None when it was never delivered."""
+    """The warehouse table of a resource; None when it was never delivered, or does not open."""
     try:
         return scan(district.lake, "warehouse", resource)
-    except NotFound:
+    except (NotFound, DeltaError, OSError):
         return None
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
-from openpyxl import load_workbook
+from openpyxl import Workbook, load_workbook
 
 from districtlake.settings import Settings
 from districtlake.warehouse.tables import address
@@ -54,8 +55,13 @@ def _noise(place: Place) -> None:
 
 
 def _cut(place: Place) -> None:
-    content = place.file.read_bytes()
-    place.file.write_bytes(content[: len(content) // 2] if place.file.suffix == ".xlsx" else content[:-1] + b'"\n"' + content[-20:])
+    """The first half of a workbook, whatever the file is called."""
+    whole = BytesIO(place.file.read_bytes())
+    if place.file.suffix != ".xlsx":
+        whole = BytesIO()
+        Workbook().save(whole)
+    content = whole.getvalue()
+    place.file.write_bytes(content[: len(content) // 2])
 
 
 def _without_column(place: Place) -> None:
@@ -78,11 +84,11 @@ def _shrunk(place: Place) -> None:
     if place.file.suffix == ".xlsx":
         book = load_workbook(place.file)
         sheet = book.worksheets[0]
-        sheet.delete_rows(8, sheet.max_row)
+        sheet.delete_rows(6, sheet.max_row)  # titles, header and hardly a row stay
         book.save(place.file)
         return
     lines = place.file.read_bytes().splitlines(keepends=True)
-    place.file.write_bytes(b"".join(lines[:3]))
+    place.file.write_bytes(b"".join(lines[:2]))
 
 
 def _bad_entry(place: Place) -> None:
@@ -164,7 +170,7 @@ process.Commits.overwrite = overwrite
 WAYS = {
     "empty_file": Way("held", "文件是空的", _empty),
     "unreadable_bytes": Way("held", "文件", _noise),
-    "truncated_file": Way("held", "", _cut),
+    "truncated_file": Way("held", "损坏", _cut),
     "missing_column": Way("held", "文件缺少数据项", _without_column),
     "shrunk_snapshot": Way("held", "%", _shrunk),
     "broken_entry": Way("uncatalogued", "resources/", _bad_entry),

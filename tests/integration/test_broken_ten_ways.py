@@ -13,7 +13,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ import pytest
 
 from districtlake.clock import FixedClock
 from districtlake.delivery.district import District, open_district
+from districtlake.demo import generate, next_day
 from districtlake.marts.definition import marts_behind, sources_of
 from districtlake.marts.table import scan_mart
 from districtlake.nights import record
@@ -226,3 +227,24 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Scene:
 @pytest.mark.parametrize("name", [pytest.param(name, marks=() if name in FAST else pytest.mark.slow) for name in WAYS])
 def test_a_small_district(small: Scene, name: str, tmp_path: Path) -> None:
     strike(small, name, tmp_path)
+
+
+# the whole demonstration district ----------------------------------------------------------------------------------------
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Scene:
+    home = tmp_path_factory.mktemp("whole") / "home"
+    shutil.copytree(PROJECT_ROOT / "catalog", home / "catalog")
+    target = home.parent / "demo"
+
+    def live(inbox: Path) -> None:
+        (generate(target, seed=20260302, days=1, size=100, first_day=date(2026, 3, 2)) if not target.exists() else next_day(target))
+        shutil.copytree(target / "inbox", inbox, dirs_exist_ok=True)
+
+    return set_scene(home, "urban_management_bureau.outdoor_advertising", "设置地点", live, live)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("name", WAYS)
+def test_the_whole_district(whole: Scene, name: str, tmp_path: Path) -> None:
+    strike(whole, name, tmp_path)
