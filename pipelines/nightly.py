@@ -62,6 +62,7 @@ def run(inbox: Path | None, emit: Emit, launched_by: str = "command line") -> in
 
         from assets.nights import report_night
         from pipelines import resources
+        from pipelines.dead_runs import settle_dead_runs
         from pipelines.home import dagster_home
 
         district = resources.district()
@@ -85,6 +86,7 @@ def run(inbox: Path | None, emit: Emit, launched_by: str = "command line") -> in
         return done
 
     with dg.DagsterInstance.get() as instance:
+        settle_dead_runs(instance)
         received = step("receive", lambda: _receive(district, inbox, emit)) or {}
         expected = expected_of(district, district.catalog.marts)
         record.expect(district, night.id, expected.as_dict())

@@ -13,6 +13,7 @@ from typing import Any
 import duckdb
 import polars as pl
 from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
 
 from districtlake.catalog.models import Catalog
 from districtlake.delivery.district import District
@@ -71,8 +72,18 @@ class Inputs:
             frame = SYSTEM_TABLES[source.partition(".")[2]].frame(self.district)
             self._frames[source] = frame
             return digest(frame)
-        path = self.path(source)
-        return str(DeltaTable(str(path)).version()) if DeltaTable.is_deltatable(str(path)) else ABSENT
+        if not DeltaTable.is_deltatable(str(self.path(source))):
+            return ABSENT
+        return str(self._open(source).version())
+
+    def _open(self, source: str, version: int | None = None) -> DeltaTable:
+        """Raises ``MartError``: one source's damaged table stops the marts that read it, and no other."""
+        try:
+            return DeltaTable(str(self.path(source)), version=version)
+        except (DeltaError, OSError) as error:
+            raise MartError(
+                f"The table of {source} does not open ({type(error).__name__}).", hint="从备份恢复该表，或检查磁盘与权限。"
+            ) from error
 
     def path(self, source: str) -> Path:
         return address(self.district.lake, layer_of(source, self.district.catalog), source)
@@ -84,7 +95,7 @@ class Inputs:
             return self._frames[source].to_arrow()
         if version == ABSENT:
             return pl.DataFrame(schema=self.schema(source)).to_arrow()
-        return files_of(DeltaTable(str(self.path(source)), version=int(version)))
+        return files_of(self._open(source, int(version)))
 
     def schema(self, source: str) -> pl.Schema:
         schema = source_schema(source, self.district.catalog)

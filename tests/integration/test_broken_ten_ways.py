@@ -27,6 +27,7 @@ from districtlake.marts.table import scan_mart
 from districtlake.nights import record
 from districtlake.settings import PROJECT_ROOT, Settings
 from districtlake.store.tables import Delivery
+from pipelines.home import dagster_home
 from tests.broken_ways import WAYS, Place, Way
 from tests.running import tables
 from tests.small_district import NOON, PEOPLE, Row, day, deliver, environment, small_settings
@@ -133,6 +134,7 @@ def strike(scene: Scene, name: str, folder: Path) -> None:
     others_are_right(scene, settings, readers, everything=way.killed)
     if way.killed:
         assert summary["missing"] == []
+        assert unfinished_runs(settings) == [], "Dagster no longer shows the killed night's run as running"
         return
     told = [entry for entry in summary["missing"] if entry["resource"] == scene.resource]
     assert {entry["resource"] for entry in summary["missing"]} == {scene.resource}
@@ -165,6 +167,13 @@ def others_are_right(scene: Scene, settings: Settings, readers: set[str], *, eve
         for mart, built in scene.marts.items():
             if mart not in readers or everything:
                 assert after[mart] == built, mart
+
+
+def unfinished_runs(settings: Settings) -> list[str]:
+    import dagster as dg
+
+    with dg.DagsterInstance.from_config(str(dagster_home(settings))) as instance:
+        return [run.job_name for run in instance.get_runs() if not run.is_finished]
 
 
 def tables_of(district: District, name: str) -> list[dict[str, object]]:
