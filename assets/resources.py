@@ -16,6 +16,7 @@ from districtlake.catalog.models import Catalog, Resource
 from districtlake.delivery import ledger
 from districtlake.delivery.district import District
 from districtlake.delivery.process import Engine, Outcome, process_resource
+from districtlake.errors import DistrictLakeError
 from districtlake.policy.cycles import longest_gap
 from districtlake.policy.pack import PolicyPack
 from districtlake.warehouse.commit import read
@@ -55,7 +56,10 @@ def resource_assets(resource: Resource, catalog: Catalog, policy: PolicyPack) ->
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         through = date.fromisoformat(config.through) if config.through else None
         with tables_held_open():
-            outcomes = process_resource(district, resource.id, _telling(engine, context), through)
+            try:
+                outcomes = process_resource(district, resource.id, _telling(engine, context), through)
+            except DistrictLakeError as error:
+                raise dg.Failure(description=str(error), metadata={"error": error.as_dict()}, allow_retries=False) from error
             failed = [outcome for outcome in outcomes if outcome.state == "failed"]
             if failed:
                 raise dg.Failure(

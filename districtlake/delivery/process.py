@@ -68,6 +68,13 @@ class Engine:
     hooks: Hooks = field(default_factory=Hooks)
 
 
+class TablesUnusable(DistrictLakeError):
+    """The tables of a resource cannot be opened or made."""
+
+    code = "warehouse.unusable"
+    retryable = True
+
+
 def process_resource(district: District, resource_id: str, engine: Engine, through: date | None = None) -> list[Outcome]:
     """Process all pending deliveries of a resource in order. Failures of one delivery stop the resource, never another resource.
 
@@ -76,11 +83,11 @@ def process_resource(district: District, resource_id: str, engine: Engine, throu
 
     Raises:
         Busy: another process holds the resource for too long.
+        TablesUnusable: its tables cannot be opened or made; nothing was begun.
     """
     resource = district.resource(resource_id)
     with lock(district.settings.locks, resource_id, tell=engine.hooks.tell), tables_held_open():
-        ensure_tables(district.lake, resource, district.catalog)
-        finish_interrupted(district, resource, engine)
+        _make_ready(district, resource, engine)
         outcomes: list[Outcome] = []
         for delivery in ledger.pending(district.store, resource_id):
             if through is not None and delivery.data_date is not None and delivery.data_date > through:
@@ -91,6 +98,21 @@ def process_resource(district: District, resource_id: str, engine: Engine, throu
             if outcome.state == "failed":
                 break  # order matters: later deliveries build on this one
         return outcomes
+
+
+def _make_ready(district: District, resource: Resource, engine: Engine) -> None:
+    """Its tables are there, and nothing is left of a crash."""
+    try:
+        ensure_tables(district.lake, resource, district.catalog)
+        finish_interrupted(district, resource, engine)
+    except DistrictLakeError:
+        raise
+    except Exception as error:  # a damaged log, a file in a folder's place, no permission: the library's words are no sentence
+        engine.hooks.tell(f"{resource.id}: {type(error).__name__}")
+        raise TablesUnusable(
+            f"{resource.id} 的表无法打开或建立（{type(error).__name__}），交付保留，未作任何改动。",
+            hint=f"从备份恢复 lake/*/{resource.id.replace('.', '/')}，或检查磁盘与权限；然后再运行一次夜间作业。",
+        ) from None
 
 
 def process_delivery(district: District, resource: Resource, delivery: Delivery, engine: Engine) -> Outcome:

@@ -37,11 +37,13 @@ def attention_of(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
         if not run["success"] and not run["failures"]:
             add("failed", f"{run['name']} 的运行失败", "；".join(run["reasons"]), "日志在状态文件夹的 logs/ 和 Dagster 中。")
     for row in summary["tables"]:
-        if row.get("error"):
+        if row.get("error") and row["resource"] not in named:  # else its delivery's failure says so
             add("failed", f"数据仓的表 {row['resource']} 无法打开", row["error"], "从备份恢复该表，或检查磁盘与权限。")
     for resource in summary["problems"]["unreadable"]:
         add("failed", f"{resource} 的问题登记簿无法打开", "本报告的问题数不含它。", "从备份恢复该表，或检查磁盘与权限。")
     for mart in summary["marts"].get("failed", []):
+        if mart["state"] == "blocked":
+            continue  # it waits for one that is told here itself
         add("failed", f"数据集市 {mart['title']}（{mart['id']}）未能更新，保留上一版", mart.get("why", ""), mart.get("hint", ""))
     for alarm in summary["before"]:
         add("warning", alarm["message"], remedy="本次运行已接着处理；原因请核查。")

@@ -170,7 +170,7 @@ def _tiles(summary: Mapping[str, Any]) -> list[dict[str, str]]:
     passed = total["inserted"] + total["changed"] + total["unchanged"] + total["duplicates"]
     share = f"{100 * passed / total['delivered']:.1f}%" if total["delivered"] else "无数据"
     held = sum(row["state"] == "held" for row in summary["deliveries"])
-    failed = sum(row["state"] == "failed" for row in summary["deliveries"])
+    failed = sum(row["tonight"] and row["outcome"] in ("failed", "none", "uncatalogued") for row in summary["missing"])
     problems = sum(row["total"] for row in summary["problems"]["agencies"])
     states = "，".join(f"{word} {count}" for word, count in (("暂停", held), ("失败", failed)) if count)
     return [
