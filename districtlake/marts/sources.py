@@ -173,8 +173,8 @@ def given_schema(statement: Statement, catalog: Catalog) -> pl.Schema:
             if schema is not None:
                 add_relation(connection, source, pl.DataFrame(schema=schema).to_arrow(), schema)
         lock(connection)
-        # ``execute``, not ``sql``: its errors name the line
-        return pl.DataFrame(connection.execute(statement.runnable).to_arrow_table()).schema
+        connection.execute(statement.runnable)  # unlike ``sql``, its errors name the line
+        return pl.DataFrame(connection.sql(statement.runnable).to_arrow_table()).schema
 
 
 def select(
