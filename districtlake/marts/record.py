@@ -104,7 +104,7 @@ def append(lake: Path, builds: Sequence[Build]) -> None:
 
 
 def _append(path: Path, frame: pl.DataFrame) -> None:
-    write_deltalake(str(path), frame.to_arrow(), mode="append")
+    write_deltalake(str(path), frame.to_arrow(), mode="append", schema_mode="merge")
     table = DeltaTable(str(path))
     if len(table.file_uris()) > MOST_FILES:
         table.optimize.compact()
@@ -112,7 +112,13 @@ def _append(path: Path, frame: pl.DataFrame) -> None:
 
 def _read(lake: Path, name: str, schema: dict[str, Any]) -> pl.DataFrame:
     path = str(path_of(lake, f"system.{name}"))
-    return scan_delta(DeltaTable(path)).collect() if DeltaTable.is_deltatable(path) else pl.DataFrame(schema=schema)
+    if not DeltaTable.is_deltatable(path):
+        return pl.DataFrame(schema=schema)
+    scan = scan_delta(DeltaTable(path))
+    known = scan.collect_schema()  # a record begun by an earlier release may lack columns; what it has stays readable
+    columns = [pl.col(column) if column in known else pl.lit(None, dtype=dtype).alias(column) for column, dtype in schema.items()]
+    texts = [column for column, dtype in schema.items() if dtype == pl.String and column not in known]
+    return scan.select(columns).with_columns(pl.col("seq").fill_null(0), *[pl.col(text).fill_null("") for text in texts]).collect()
 
 
 def builds(lake: Path) -> pl.DataFrame:
