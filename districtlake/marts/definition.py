@@ -123,8 +123,12 @@ def _sources_or_none(mart: Mart) -> tuple[str, ...]:
         return ()
 
 
-def resources_behind(mart: Mart, catalog: Catalog) -> tuple[str, ...]:
-    """The resources a mart rests on, through other marts too; sorted."""
+def resources_behind(mart: Mart, catalog: Catalog, *, with_unknown: bool = False) -> tuple[str, ...]:
+    """The resources a mart rests on, through other marts too; sorted.
+
+    Args:
+        with_unknown: those, too, that the catalogue does not know: an entry that is broken is left out of it, and its marts lack it all the same.
+    """
     found: set[str] = set()
     todo, seen = [mart.id], set[str]()
     while todo:
@@ -133,7 +137,7 @@ def resources_behind(mart: Mart, catalog: Catalog) -> tuple[str, ...]:
             continue
         seen.add(name)
         for source in _sources_or_none(catalog.marts[name]):
-            if source in catalog.resources:
+            if source in catalog.resources or (with_unknown and source not in catalog.marts and not source.startswith("system.")):
                 found.add(source)
             todo.append(source)
     return tuple(sorted(found))
@@ -143,7 +147,7 @@ def marts_behind(catalog: Catalog) -> dict[str, tuple[str, ...]]:
     """Resource -> the marts that rest on it, directly or through other marts: what is missing when it is missing."""
     readers: dict[str, list[str]] = {}
     for mart in sorted(catalog.marts.values(), key=lambda one: one.id):
-        for resource in resources_behind(mart, catalog):
+        for resource in resources_behind(mart, catalog, with_unknown=True):
             readers.setdefault(resource, []).append(mart.id)
     return {resource: tuple(names) for resource, names in sorted(readers.items())}
 
