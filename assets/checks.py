@@ -75,13 +75,14 @@ def evaluations(key: list[str], dimensions: Sequence[str], results: pl.DataFrame
 
 
 def _rule_table(rows: pl.DataFrame) -> str:
-    words = {"passed": "通过", "failed": "**不通过**", "not_evaluated": "未评价"}
-    lines = ["| 规则 | 说明 | 结论 | 符合 A | 评价 B | 不符合 | 后果 |", "|---|---|---|---|---|---|---|"]
-    for row in rows.iter_rows(named=True):
+    """What failed comes first. Marks of one character: the UI's table would break a word of Chinese into one character a line."""
+    marks = {"failed": "✗", "not_evaluated": "—", "passed": "✓"}
+    lines = ["| | 规则 | 说明 | A | B | ✗ | on_failure |", "|---|---|---|---|---|---|---|"]
+    order = list(marks)
+    for row in sorted(rows.iter_rows(named=True), key=lambda row: (order.index(row["outcome"]), -(row["failed"] or 0))):
         blank = "" if row["evaluated"] is None else row["evaluated"]
         satisfying = "" if row["passed"] is None else row["passed"]
         title = str(row["rule_title"]).replace("|", "\\|")
-        lines.append(
-            f"| `{row['rule']}` | {title} | {words[row['outcome']]} | {satisfying} | {blank} | {row['failed']} | {row['on_failure']} |"
-        )
-    return "\n".join(lines)
+        failed = f"**{row['failed']}**" if row["failed"] else row["failed"]
+        lines.append(f"| {marks[row['outcome']]} | `{row['rule']}` | {title} | {satisfying} | {blank} | {failed} | {row['on_failure']} |")
+    return "\n".join([*lines, "", "✓ 通过　✗ 不通过　— 未评价。A 符合规则，B 参与评价（GB/T 36344-2018）。"])
