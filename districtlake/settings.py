@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from datetime import time
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -17,7 +18,9 @@ class Settings(BaseModel):
     Environment: DISTRICTLAKE_STATE, DISTRICTLAKE_CATALOG (several folders separated by ``:``; the later ones add resources,
     agencies and elements to the first), DISTRICTLAKE_INBOX, DISTRICTLAKE_STORE_URL, DISTRICTLAKE_SETTLE_SECONDS,
     DISTRICTLAKE_MAX_FILE_MB, DISTRICTLAKE_SQL_MEMORY_MB, DISTRICTLAKE_ACTOR, DISTRICTLAKE_EVENT_LOG_DAYS,
-    DISTRICTLAKE_NIGHTLY_AT, DISTRICTLAKE_NIGHTLY_GRACE_HOURS.
+    DISTRICTLAKE_NIGHTLY_AT, DISTRICTLAKE_NIGHTLY_GRACE_HOURS; of mails and webhooks DISTRICTLAKE_SMTP_HOST, DISTRICTLAKE_SMTP_PORT,
+    DISTRICTLAKE_SMTP_SECURITY, DISTRICTLAKE_SMTP_USER, DISTRICTLAKE_SMTP_PASSWORD_FILE, DISTRICTLAKE_MAIL_FROM,
+    DISTRICTLAKE_PORTAL_URL, DISTRICTLAKE_WEBHOOK_HOSTS (separated by commas).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -34,6 +37,18 @@ class Settings(BaseModel):
     event_log_days: int = 30
     nightly_at: time = time(2, 0)  # Shanghai time; the schedule's
     nightly_grace_hours: int = 6  # a night that has not begun so long after its hour did not run
+    smtp_host: str = ""  # empty: no mail is sent, messages wait
+    smtp_port: int = 587
+    smtp_security: Literal["starttls", "tls", "none"] = "starttls"
+    smtp_user: str = ""
+    smtp_password_file: Path | None = None
+    mail_from: str = ""  # empty: the data office's own mailbox
+    portal_url: str = ""  # what links in messages begin with, e.g. https://portal.district.example
+    webhook_hosts: str = ""  # the only places that may be called: host, host:port, or http://host:port where there is no TLS
+
+    @property
+    def secrets(self) -> Path:
+        return self.state / "secrets"
 
     @property
     def lake(self) -> Path:
@@ -82,4 +97,12 @@ _SCALARS = {
     "event_log_days": "DISTRICTLAKE_EVENT_LOG_DAYS",
     "nightly_at": "DISTRICTLAKE_NIGHTLY_AT",
     "nightly_grace_hours": "DISTRICTLAKE_NIGHTLY_GRACE_HOURS",
+    "smtp_host": "DISTRICTLAKE_SMTP_HOST",
+    "smtp_port": "DISTRICTLAKE_SMTP_PORT",
+    "smtp_security": "DISTRICTLAKE_SMTP_SECURITY",
+    "smtp_user": "DISTRICTLAKE_SMTP_USER",
+    "smtp_password_file": "DISTRICTLAKE_SMTP_PASSWORD_FILE",
+    "mail_from": "DISTRICTLAKE_MAIL_FROM",
+    "portal_url": "DISTRICTLAKE_PORTAL_URL",
+    "webhook_hosts": "DISTRICTLAKE_WEBHOOK_HOSTS",
 }

@@ -10,7 +10,7 @@ from pipelines.jobs import OPERATOR_JOBS, agency_jobs
 from pipelines.marts import marts_job, marts_sensor
 from pipelines.nightly_job import nightly_job, nightly_schedule
 from pipelines.schedules import retention_schedule
-from pipelines.sensors import arrival_sensor, quality_sensor, watchdog_sensor
+from pipelines.sensors import arrival_sensor, notification_sensor, quality_sensor, watchdog_sensor
 
 
 @dg.definitions
@@ -29,7 +29,7 @@ def definitions() -> dg.Definitions:
         asset_checks=[night_outcomes],
         jobs=[*jobs, *marts, nightly_job, *OPERATOR_JOBS],
         schedules=[nightly_schedule(district.settings), retention_schedule],
-        sensors=[arrival_sensor(jobs), quality_sensor(), watchdog_sensor(), *map(marts_sensor, marts)],
+        sensors=[arrival_sensor(jobs), quality_sensor(), notification_sensor(), watchdog_sensor(), *map(marts_sensor, marts)],
         resources={"district": district, "engine": resources.engine()},
         executor=dg.in_process_executor,
     )

@@ -1,7 +1,7 @@
 """The nightly run as a process of its own: ``python -m pipelines.nightly``. Its standard output is one JSON document a line.
 
 The command line and the schedule both start this. It writes down what the night owes, receives the inbox, runs each agency's job in
-turn (an agency's failure stops no other), raises tickets, builds the marts, prunes the event log, compares what came of it with what
+turn (an agency's failure stops no other), raises tickets, sends the digests, builds the marts, prunes the event log, compares what came of it with what
 was owed, writes the report, closes the record and ends with ``{"event": "finished", …}``. Without that last line the run has failed.
 """
 
@@ -92,6 +92,7 @@ def run(inbox: Path | None, emit: Emit, launched_by: str = "command line") -> in
         record.expect(district, night.id, expected.as_dict())
         runs = step("agencies", lambda: _run_agencies(district, instance, emit, course, timing)) or []
         routed = step("routing", lambda: _route(district, emit)) or {}
+        step("notify", lambda: _notify(district, emit))
         # after routing: marts tell of tonight's tickets, too
         marts = step("marts", lambda: _build_marts(district, instance, emit)) or {}
         course.marts = marts.get("states", {})
@@ -172,6 +173,14 @@ def _route(district: Any, emit: Emit) -> dict[str, Any]:
     }  # fmt: skip
     emit("routed", **told)
     return told
+
+
+def _notify(district: Any, emit: Emit) -> None:
+    """The day's digests. A mail server that is away is no failed night: what waits is sent by the sensor or the next night."""
+    from districtlake.notifications.sending import send
+
+    done = send(district)
+    emit("notified", queued=done.queued, sent=done.sent, failed=done.failed, dead=done.dead, waiting=done.waiting, closed=done.closed)
 
 
 def _prune(district: Any, instance: Any, emit: Emit) -> None:

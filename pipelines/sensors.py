@@ -10,6 +10,7 @@ from districtlake.delivery import ledger
 from districtlake.delivery.district import District
 from districtlake.delivery.receive import receive
 from districtlake.nights.watch import watch
+from districtlake.notifications.sending import send
 from pipelines.jobs import OPERATOR_JOBS, AssetJob, agency_job_name, asset_keys, run_config
 from pipelines.retention import FINISHED
 from pipelines.routing import route
@@ -81,6 +82,20 @@ def quality_sensor() -> dg.SensorDefinition:
         return dg.SensorResult(skip_reason=reason, cursor=json.dumps(routed.seen, sort_keys=True))
 
     return quality
+
+
+def notification_sensor() -> dg.SensorDefinition:
+    @dg.sensor(
+        name="notifications", jobs=list(OPERATOR_JOBS), minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING,
+        description="不能等到夜间的消息（业务紧急、逾期、反馈结果）和需要重发的消息",
+    )  # fmt: skip
+    def notifications(context: dg.SensorEvaluationContext, district: dg.ResourceParam[District]) -> dg.SkipReason:
+        done = send(district, everything=False)
+        if done.closed and done.waiting:
+            context.log.warning(done.closed)
+        return dg.SkipReason(f"送达 {done.sent}，未送达 {done.failed}，放弃 {done.dead}，待发送 {done.waiting}。")
+
+    return notifications
 
 
 def watchdog_sensor() -> dg.SensorDefinition:

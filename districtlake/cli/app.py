@@ -14,6 +14,7 @@ from districtlake.cli import (
     doctor,
     marts,
     nightly,
+    notifications,
     portal,
     problems,
     sql,
@@ -45,6 +46,7 @@ app.command("history")(tables.history)
 app.command("sql")(sql.sql)
 app.command("dictionary")(dictionary.dictionary)
 app.add_typer(marts.app, name="marts")
+app.add_typer(notifications.app, name="notifications")
 app.add_typer(portal.app, name="portal")
 app.add_typer(catalog.app, name="catalog")
 app.add_typer(demo.app, name="demo")

@@ -17,9 +17,7 @@ from districtlake.clock import SHANGHAI
 from districtlake.delivery.district import District
 from districtlake.errors import DistrictLakeError
 from districtlake.nights.expected import STEPS
-
-OFFICE = "data_office"
-"""The agency that runs the lake, as the catalogue names it; its folder in the outbox."""
+from districtlake.notifications.addresses import OFFICE, office_mailbox
 
 _TONES = {
     "good": {"line": "#1a7f4b", "text": "#14603a"},
@@ -136,8 +134,7 @@ def text_of(summary: Mapping[str, Any]) -> str:
 
 def mail_of(district: District, summary: Mapping[str, Any], html: str) -> bytes:
     """The report as a mail ready to send: text and HTML, to the data office's own mailbox."""
-    office = district.catalog.agencies.get(OFFICE)
-    address = (office.contact if office else None) or f"{OFFICE}@districtlake.invalid"
+    address = office_mailbox(district.catalog) or f"{OFFICE}@districtlake.invalid"
     message = EmailMessage(policy=SMTP)
     message["Subject"] = title_of(summary)
     message["From"] = message["To"] = address

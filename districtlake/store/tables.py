@@ -14,6 +14,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from districtlake.store.base import Base, Json, one_of
 from districtlake.store.columns import json_type
+from districtlake.store.message_tables import ApiClient, Message, MessageItem, Webhook
 from districtlake.store.ticket_tables import (
     DispatchHold,
     Notification,
@@ -27,8 +28,8 @@ from districtlake.store.ticket_tables import (
 )
 
 __all__ = [
-    "APPEND_ONLY", "AuditEvent", "Base", "Delivery", "DispatchHold", "Json", "Night", "Notice", "Notification", "Operation", "Package", "Report", "Suspension",
-    "Ticket", "TicketEvent", "TicketNumber", "TicketProblem", "Waiver", "one_of",
+    "APPEND_ONLY", "ApiClient", "AuditEvent", "Base", "Delivery", "DispatchHold", "Json", "Message", "MessageItem", "Night", "Notice", "Notification", "Operation", "Package", "Report", "Suspension",
+    "Ticket", "TicketEvent", "TicketNumber", "TicketProblem", "Waiver", "Webhook", "one_of",
 ]  # fmt: skip
 
 DeliveryState = Literal["pending", "done", "held", "failed", "withdrawn", "duplicate", "superseded"]

@@ -257,6 +257,7 @@ class Notification(Base):
     Attributes:
         audience: "agency", "reporter" or "office"; recipient: the agency, the reporter, or "".
         message_id: what a receiver knows it by: sending it again repeats it under the same id.
+        queued_at: when it was put into messages (``message_tables``); sent_at: when the first of these was received.
     """
 
     __tablename__ = "notifications"
@@ -269,6 +270,9 @@ class Notification(Base):
     recipient: Mapped[str]
     data: Mapped[Json] = mapped_column(json_type(), default=dict)
     message_id: Mapped[str] = mapped_column(unique=True)
+    queued_at: Mapped[datetime | None]
     sent_at: Mapped[datetime | None]
 
-    __table_args__ = (one_of("audience", ("agency", "reporter", "office")), Index(None, "sent_at"), Index(None, "ticket_id"))
+    __table_args__ = (
+        one_of("audience", ("agency", "reporter", "office")), Index(None, "sent_at"), Index(None, "queued_at"), Index(None, "ticket_id"),
+    )  # fmt: skip
