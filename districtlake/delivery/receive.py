@@ -68,8 +68,10 @@ def submit(district: District, path: Path, resource_id: str, *, correction: bool
     if not path.is_file():
         raise DistrictLakeError(f"There is no file {path.name}.", hint="Give the path of an existing file.", code="ingestion.no_file")
     received = Received()
+    # a list and a correction of one name are two statements: a delivery is known by its path and its bytes
+    folder = f"submitted/{resource.agency}" + ("/corrections" if correction else "")
     candidate = Candidate(
-        path=path, relative=f"submitted/{resource.agency}/{path.name}", agency=resource.agency, resource=resource_id,
+        path=path, relative=f"{folder}/{path.name}", agency=resource.agency, resource=resource_id,
         mode="correction" if correction else resource.source.mode, data_date=data_date, order_key=(data_date or date.min, int(correction), ()),
     )  # fmt: skip
     with lock(district.settings.locks, "receive"):
@@ -162,7 +164,8 @@ def _register(district: District, candidate: Candidate, archived: Archived, sign
 
 
 def _twin(session: object, candidate: Candidate, sha256: str) -> str | None:
-    """The delivery that these bytes repeat, if any.
+    """The delivery that these bytes repeat, if any: one that says the same in the same way. The same bytes as a correction (these rows
+    are so) and as the whole list (these rows are all there are) say different things.
 
     A snapshot dated later than the resource's latest is a statement of its own even when its bytes came before
     (yesterday's error undone by sending the day before's list): only then are equal bytes processed again.
@@ -174,13 +177,13 @@ def _twin(session: object, candidate: Candidate, sha256: str) -> str | None:
         Delivery.resource == candidate.resource, Delivery.state.not_in(("duplicate", "withdrawn"))
     ).order_by(Delivery.order_key.desc(), Delivery.received_at.desc())  # fmt: skip
     others = list(session.scalars(query))
-    same = [row for row in others if row.sha256 == sha256]
+    same = [row for row in others if row.sha256 == sha256 and row.mode == candidate.mode]
     if not same:
         return None
     latest = others[0]
     if (
         candidate.mode == "snapshot"
-        and latest.sha256 != sha256
+        and (latest.sha256, latest.mode) != (sha256, candidate.mode)
         and candidate.data_date is not None
         and (latest.data_date is None or candidate.data_date > latest.data_date)
     ):

@@ -14,6 +14,7 @@ from districtlake.clock import SHANGHAI, Clock, local_date
 from districtlake.policy.calendar import WorkingCalendar
 from districtlake.store.engine import Store
 from districtlake.store.tables import Ticket, TicketEvent
+from districtlake.tickets.queries import closed_in_time
 
 AGES: tuple[tuple[int, int | None], ...] = ((0, 1), (2, 5), (6, 10), (11, 30), (31, 60), (61, None))
 """Natural days since the ticket was raised, both ends included; the last goes on without end."""
@@ -61,6 +62,7 @@ def desks(store: Store, clock: Clock, calendar: WorkingCalendar, *, since: datet
     is_open, running = Ticket.state == "open", Ticket.due_at.is_not(None)
     overdue = is_open & running & (Ticket.due_at <= now)
     closed = (Ticket.state == "closed") & (Ticket.closed_at >= since) & running
+    punctual = closed_in_time()
 
     def count(condition: object) -> object:
         return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)  # type: ignore[arg-type]
@@ -69,7 +71,7 @@ def desks(store: Store, clock: Clock, calendar: WorkingCalendar, *, since: datet
         Ticket.agency, count(is_open), count(overdue), count(is_open & running & ~overdue & (Ticket.due_date <= near)),
         count(is_open & running & ~overdue & (Ticket.due_date > near)), count(is_open & ~running),
         func.coalesce(func.sum(case((is_open, Ticket.open_problems), else_=0)), 0), func.min(case((is_open, Ticket.due_date))),
-        count(closed & (Ticket.closed_at < Ticket.due_at)), count(closed & (Ticket.closed_at >= Ticket.due_at)),
+        count(closed & punctual), count(closed & ~punctual),
     ).group_by(Ticket.agency)  # type: ignore[call-overload]  # fmt: skip
     again = (
         select(Ticket.agency, func.count())

@@ -113,6 +113,11 @@ class Event:
     policy: str = ""
 
 
+def closed_in_time() -> ColumnElement[bool]:
+    """SQL: of a closed ticket, whether it was within its limit. An extension granted after the limit does not undo the delay (A10)."""
+    return (Ticket.closed_at < Ticket.due_at) & ~Ticket.was_late
+
+
 def due_state(clock: Clock, calendar: WorkingCalendar) -> ColumnElement[str]:
     """SQL for the due state of a ticket. Near: due today or on the next working day."""
     now = clock.now()
@@ -121,7 +126,7 @@ def due_state(clock: Clock, calendar: WorkingCalendar) -> ColumnElement[str]:
         (Ticket.due_at.is_(None), case((Ticket.state == "open", literal("waiting")), else_=literal("none"))),
         (
             Ticket.state == "closed",
-            case(((Ticket.closed_at < Ticket.due_at) & ~Ticket.was_late, literal("in_time")), else_=literal("late")),
+            case((closed_in_time(), literal("in_time")), else_=literal("late")),
         ),
         (Ticket.due_at <= now, literal("overdue")),
         (Ticket.due_date <= near, literal("near")),

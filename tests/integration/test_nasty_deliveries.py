@@ -9,19 +9,22 @@ import threading
 import time
 import zipfile
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import polars as pl
 import pytest
 import xlsxwriter
+from sqlalchemy import select
 
 from districtlake.clock import FixedClock
 from districtlake.delivery import receive as receiving
 from districtlake.delivery.district import District, open_district
 from districtlake.delivery.process import Engine, Outcome
-from districtlake.delivery.receive import Received
+from districtlake.delivery.receive import Received, submit
 from districtlake.ingestion.archive import path_of
 from districtlake.ingestion.inbox import Notice
+from districtlake.store.tables import Delivery
 from districtlake.warehouse.commit import read
 from tests.plain_validator import validate
 from tests.running import run_folder, tables
@@ -334,6 +337,22 @@ def test_the_same_bytes_under_another_name_change_nothing(district: District) ->
     assert (found.state, found.duplicate_of) == ("duplicate", twin)
     assert twin in found.state_reason
     assert tables(district) == before
+
+
+def test_the_whole_list_with_the_bytes_of_a_correction_is_a_statement_of_its_own(district: District, tmp_path: Path) -> None:
+    run(district)
+    one = tmp_path / "people_one.csv"
+    one.write_text(csv_text([("A1", "甲", 9, None)]), encoding="utf-8")
+    for correction, new in ((True, 1), (True, 0), (False, 1), (False, 0), (True, 0)):
+        received = submit(district, one, PEOPLE, correction=correction, data_date=date(2026, 3, 5), actor="test")
+        assert (len(received.new), received.duplicates) == (new, []), (correction, received)
+    with district.store.session(read_only=True) as session:
+        kept = session.execute(select(Delivery.mode, Delivery.state).where(Delivery.file_name == one.name)).all()
+    assert sorted(tuple(row) for row in kept) == [("correction", "pending"), ("snapshot", "pending")]
+    # the same list under another name is still the same statement
+    other = one.with_name("people_other.csv")
+    other.write_bytes(one.read_bytes())
+    assert len(submit(district, other, PEOPLE, correction=False, data_date=date(2026, 3, 5), actor="test").duplicates) == 1
 
 
 # the district itself is ill --------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from districtlake.settings import PROJECT_ROOT
 from districtlake.store.engine import Store
 from districtlake.store.tables import Ticket, TicketEvent
 from districtlake.supervision.workload import AGES, ages, desks, flow
+from districtlake.tickets.queries import list_tickets
 
 pytest_plugins = ["tests.postgres_server"]
 
@@ -40,7 +41,7 @@ def _tickets(rng: random.Random, count: int) -> list[Ticket]:
                 kind="problem", state="closed" if closed else "open", problems=3, open_problems=0 if closed else rng.randrange(1, 4),
                 sample_rows=[], opened_at=opened, received_at=opened, due_date=due, due_at=due_at, provisional=False, terms={},
                 policy_id="p", policy_version="1", closed_at=min(NOW, opened + timedelta(days=rng.randrange(50))) if closed else None,
-                closing="fixed" if closed else None, **_handling(closed),
+                closing="fixed" if closed else None, was_late=rng.random() < 0.3, **_handling(closed),
             )
         )  # fmt: skip
     return made
@@ -73,7 +74,9 @@ def test_figures_equal_a_count_by_hand(store: Store, calendar: WorkingCalendar) 
             assert desk.waiting == 0
             assert desk.open_problems == sum(ticket.open_problems for ticket in is_open)
             assert desk.oldest_due == min(ticket.due_date for ticket in is_open)
-            assert desk.closed_in_time == sum(ticket.closed_at < ticket.due_at for ticket in closed)
+            assert desk.closed_in_time == sum(ticket.closed_at < ticket.due_at and not ticket.was_late for ticket in closed)
+            listed = list_tickets(store, clock=CLOCK, calendar=calendar, agency=desk.agency, state="closed", due="in_time")
+            assert desk.closed_in_time == sum(one.closed_at >= SINCE for one in listed), "the list behind the figure says the same"
             assert desk.closed_late == len(closed) - desk.closed_in_time
             assert desk.reopened == sum(at >= SINCE and ticket.agency == desk.agency for ticket, at in again)
         days = [(date(2026, 3, 20) - local_date(ticket.opened_at)).days for ticket in mine if ticket.state == "open"]
