@@ -9,15 +9,15 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from districtlake.delivery.district import District
-from districtlake.errors import NotFound
 from districtlake.supervision.timeliness import updates_due
 from districtlake.tickets.deadlines import escalate
 from districtlake.tickets.feedback import verify_all
 from districtlake.tickets.outbox import Package, write_packages
 from districtlake.tickets.overdue import raise_overdue
 from districtlake.tickets.raise_tickets import raise_tickets
+from districtlake.tickets.seal import seal_of
 from districtlake.warehouse.commit import read
-from districtlake.warehouse.history import scan
+from districtlake.warehouse.history import current
 from districtlake.warehouse.tables import address, scan_delta
 
 
@@ -67,21 +67,13 @@ def route(district: District, seen: Mapping[str, int] | None = None) -> Routed:
     )
     routed.opened += len(late.new) + len(late.reopened)
     routed.closed += len(late.closed)
-    routed.closed += len(verify_all(district, district.catalog, lambda resource: current(district, resource)))
+    routed.closed += len(verify_all(district, district.catalog, lambda resource: current(district.lake, resource)))
     routed.escalated = len(escalate(district))
     routed.packages = write_packages(
         district.store, lambda resource: read(district.lake, "problems", resource), district.catalog, district.settings.outbox,
-        district.clock, policy=district.policy,
+        district.clock, policy=district.policy, seal=seal_of(district.settings.secrets),
     )  # fmt: skip
     return routed
-
-
-def current(district: District, resource: str) -> pl.LazyFrame | None:
-    """The warehouse table of a resource; None when it was never delivered, or does not open."""
-    try:
-        return scan(district.lake, "warehouse", resource)
-    except (NotFound, DeltaError, OSError):
-        return None
 
 
 class _Reader:

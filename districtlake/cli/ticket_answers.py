@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any
 
-import polars as pl
 import typer
 
 from districtlake.cli.deliveries import _actor
 from districtlake.cli.options import Json, Reason
-from districtlake.cli.output import console, show_json
+from districtlake.cli.output import console, show_json, show_rows
 from districtlake.cli.tickets import Name, Number, Problems, _day, _desk, _register, _required_day, _told, app
 from districtlake.errors import OperationRefused
 
@@ -118,6 +119,44 @@ def negotiate(
     _told(desk, number, as_json)
 
 
+@app.command("answer")
+def answer(
+    file: Annotated[Path, typer.Argument(help="填好的反馈单（.xlsx）")],
+    agency: Annotated[str, typer.Option("--agency", help="哪个机构的答复，如 market_regulation；须是反馈单发往的机构")],
+    by: Name = None,
+    as_json: Json = False,
+) -> None:
+    """提供单位交回填好的反馈单：一次答复其中的工单，并说明哪些行没有采纳、为什么。可以只填一部分；重复上传不会重复办理。
+
+    例：districtlake tickets answer 问题数据_市场监管局_20260309_T2026-000024.xlsx --agency market_regulation
+    退出码：0 全部采纳；1 有的行没有采纳。
+    """
+    from districtlake.tickets.answers import answer_package
+    from districtlake.tickets.machine import Actor
+    from districtlake.tickets.seal import seal_of
+    from districtlake.tickets.workbook import EXTENSION
+
+    desk = _desk()
+    if not file.is_file():
+        raise OperationRefused(f"There is no file {file.name}.", hint="Give the path of the filled package.")
+    actor = Actor(by or _actor(), "provider", agency)
+    done = answer_package(desk, file, actor, _register(desk), seal_of(desk.settings.secrets))
+    if as_json:
+        show_json(asdict(done))
+    else:
+        words = desk.policy.dispositions.values | {"extension": EXTENSION}
+        rows = [{"number": number, "choice": words[choice], "count": count} for number, choice, count in done.done]
+        show_rows(rows, {"number": "工单", "choice": "处理方式", "count": "问题数"}, as_json=False, empty="没有新的答复。")
+        if done.faults:
+            faults = [asdict(fault) for fault in done.faults]
+            show_rows(faults, {"sheet": "工作表", "row": "行", "number": "工单", "why": "没有采纳的原因"}, as_json=False)
+        console.print(
+            f"采纳 {sum(row['count'] for row in rows)} 行，此前已答复 {done.repeated} 行，未填 {done.blank} 行，未采纳 {len(done.faults)} 行。"
+        )
+    if done.faults:
+        raise typer.Exit(1)
+
+
 # -- the user of the data -------------------------------------------------------------------------------------------
 
 
@@ -138,21 +177,14 @@ def report(
 
     例：districtlake tickets report --resource market_regulation.food_licences --key JY23302030000147 --request C-12 --text "已注销"
     """
-    from districtlake.errors import NotFound
     from districtlake.tickets import feedback
     from districtlake.tickets.machine import Actor
-    from districtlake.warehouse.history import scan
+    from districtlake.warehouse.history import current
 
     desk = _desk()
 
-    def warehouse(name: str) -> pl.LazyFrame | None:
-        try:
-            return scan(desk.lake, "warehouse", name)
-        except NotFound:
-            return None
-
     taken = feedback.report(
-        desk, Actor(by or _actor(), "user", agency), desk.resource(resource), warehouse,
+        desk, Actor(by or _actor(), "user", agency), desk.resource(resource), lambda name: current(desk.lake, name),
         request_id=request, key=key, item=item, claimed=claimed, text=text, matter=matter,
     )  # fmt: skip
     if as_json:

@@ -64,7 +64,8 @@ class Entry:
 _DISTRICT = frozenset(role for role in ROLES if role not in AGENCY_ROLES)
 MENU: tuple[Entry, ...] = (
     Entry("/", "desk"), Entry("/tickets", "tickets"), Entry("/board", "board", _DISTRICT), Entry("/resources", "resources"),
-    Entry("/upload", "upload", frozenset({"provider", "office"})), Entry("/audit", "audit", frozenset({"office", "auditor"})),
+    Entry("/upload", "upload", frozenset({"provider", "office"})), Entry("/answers", "answers", frozenset({"provider"})),
+    Entry("/feedback", "feedback", frozenset({"provider", "user", "office", "contractor"})), Entry("/audit", "audit", frozenset({"office", "auditor"})),
 )  # fmt: skip
 
 

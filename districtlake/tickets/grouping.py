@@ -35,6 +35,7 @@ _CLOCK = (
     "was_late",
     "escalations",
     "escalated_at",
+    "package",  # what carried the findings to the agency is not sent again
 )
 
 

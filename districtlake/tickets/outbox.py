@@ -11,7 +11,7 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
@@ -30,6 +30,7 @@ from districtlake.tickets.journal import Recount, happened
 from districtlake.tickets.machine import AT_PROVIDER, SYSTEM, Actor
 from districtlake.tickets.membership import problems_under, reported_under
 from districtlake.tickets.overdue import OVERDUE
+from districtlake.tickets.seal import Seal
 from districtlake.tickets.workbook import ROWS_PER_SHEET, SEVERITY_TITLES, Contents, due_text, write_package
 
 LOCK = "outbox"
@@ -55,6 +56,7 @@ def write_packages(
     policy: PolicyPack,
     actor: str = "system",
     rows_per_sheet: int = ROWS_PER_SHEET,
+    seal: Seal | None = None,
 ) -> list[Package]:
     """Write and record a package for every agency that has open, unpackaged tickets.
 
@@ -62,6 +64,7 @@ def write_packages(
         lake_problems: resource id -> its problem register (``quality.problems.REGISTER``).
         outbox: files become ``<outbox>/<agency>/问题数据_<agency's name>_<YYYYMMDD>_<first ticket>.xlsx``; the day is that of the
             first ticket's dispatch.
+        seal: makes the packages known when they come back (``answers``); None: they can be read, not sent back.
 
     Raises:
         DistrictLakeError: of the first agency that failed, after all the others were served.
@@ -72,7 +75,7 @@ def write_packages(
     failures: list[DistrictLakeError] = []
     for agency in agencies:
         try:
-            package = _package_agency(store, lake_problems, catalog, outbox, clock, policy, actor, agency, rows_per_sheet)
+            package = _package_agency(store, lake_problems, catalog, outbox, clock, policy, actor, agency, rows_per_sheet, seal)
         except DistrictLakeError as error:
             failures.append(error)
             continue
@@ -98,6 +101,7 @@ def _package_agency(
     actor: str,
     agency: str,
     rows_per_sheet: int,
+    seal: Seal | None,
 ) -> Package | None:
     for _ in range(ATTEMPTS):
         waiting = select(Ticket).where(*_waiting(), Ticket.agency == agency).order_by(Ticket.number)
@@ -109,8 +113,13 @@ def _package_agency(
         name = entry.name if entry is not None else agency
         with store.session(read_only=True) as session:
             details = _details(session, tickets, lake_problems, catalog)
+        identity = _package_id(agency, tickets)
         titles = {ticket.resource: _resource_title(ticket.resource, catalog) for ticket in tickets}
-        contents = Contents(name, tickets, titles, details.iter_rows(), details.height, clock.now())
+        contents = Contents(
+            name, tickets, titles, _referenced(details, identity, seal), details.height, clock.now(),
+            package=identity if seal else "", seal=seal.of_package(identity, agency) if seal else "",
+            references={ticket.id: seal.reference(identity, ticket.number) for ticket in tickets} if seal else {},
+        )  # fmt: skip
         file = Path(agency) / f"问题数据_{_for_file(name)}_{_dispatched_on(tickets[0]):%Y%m%d}_{tickets[0].number}.xlsx"
         temporary = _written(contents, policy, outbox / file, rows_per_sheet)
         try:
@@ -122,12 +131,7 @@ def _package_agency(
                 if [(ticket.id, ticket.version) for ticket in now] != [(ticket.id, ticket.version) for ticket in tickets]:
                     continue  # packaged, closed or joined by others meanwhile: look again
                 package = Package(
-                    id=hashlib.blake2b(
-                        "\x1f".join(
-                            [agency, *(ticket.id if ticket.round == 1 else f"{ticket.id}.{ticket.round}" for ticket in now)]
-                        ).encode(),
-                        digest_size=16,
-                    ).hexdigest(),
+                    id=identity,
                     agency=agency,
                     file=file.as_posix(),
                     sha256=digest,
@@ -149,6 +153,18 @@ def _package_agency(
     raise ConcurrentChange(
         f"The tickets of {agency} changed {ATTEMPTS} times while their package was written.", hint="Run it again.", code="outbox.conflict"
     )
+
+
+def _package_id(agency: str, tickets: Sequence[Ticket]) -> str:
+    """Follows from the tickets and their rounds, so a package that is written again keeps it."""
+    rounds = (ticket.id if ticket.round == 1 else f"{ticket.id}.{ticket.round}" for ticket in tickets)
+    return hashlib.blake2b("\x1f".join([agency, *rounds]).encode(), digest_size=16).hexdigest()
+
+
+def _referenced(details: pl.DataFrame, package: str, seal: Seal | None) -> Iterator[tuple[str | int | None, ...]]:
+    """The rows with their reference in place of the finding's id."""
+    for row in details.iter_rows():
+        yield (*row[:-1], seal.reference(package, row[0], row[-1]) if seal else "")
 
 
 def _details(session: Session, tickets: Sequence[Ticket], lake_problems: Callable[[str], pl.DataFrame], catalog: Catalog) -> pl.DataFrame:
@@ -173,7 +189,7 @@ def _details(session: Session, tickets: Sequence[Ticket], lake_problems: Callabl
             frames.append(_shown(found, resource, catalog))
     if not frames:
         return pl.DataFrame()
-    return pl.concat(frames).sort("number", "file", "sheet", "row", "problem_id", nulls_last=True).drop("problem_id")
+    return pl.concat(frames).sort("number", "file", "sheet", "row", "problem_id", nulls_last=True)
 
 
 def _shown(found: pl.DataFrame, resource: str, catalog: Catalog) -> pl.DataFrame:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import IO
 
@@ -35,17 +35,21 @@ TICKET_COLUMNS: tuple[tuple[str, float], ...] = (
 DETAIL_COLUMNS: tuple[tuple[str, float], ...] = (
     ("工单号", 15), ("资源", 22), ("文件", 26), ("工作表", 12), ("行号", 8), ("数据项", 18), ("主键", 30), ("当前值", 28),
     ("规则", 34), ("原因", 34),
-    ("维度", 9), ("严重程度", 9), ("处理期限", 19), ("处理方式", 12), ("处理说明", 30),
+    ("维度", 9), ("严重程度", 9), ("处理期限", 19), ("处理方式", 12), ("处理说明", 30), ("计划", 22), ("日期", 13), ("编号", 12),
 )  # fmt: skip
 OVERDUE_COLUMNS: tuple[tuple[str, float], ...] = (
     ("工单号", 15), ("资源", 28), ("更新周期", 10), ("最近数据日期", 14), ("最近接收", 18), ("应更新至", 12), ("宽限至", 18), ("已错过期数", 11),
-    ("处理期限", 19), ("处理说明", 40),
+    ("处理期限", 19), ("处理方式", 12), ("处理说明", 34), ("计划", 22), ("日期", 13), ("编号", 12),
 )  # fmt: skip
 OVERDUE_SHEET = "更新逾期"
 GUIDE_WIDTH = 96.0
-ANSWER_COLUMNS = ("处理方式", "处理说明")
+ANSWER_COLUMNS = ("处理方式", "处理说明", "计划", "日期")
+REFERENCE = "编号"
+PACKAGE_LABEL, SEAL_LABEL = "反馈单编号", "校验码"
+EXTENSION = "申请延期"
+"""What can be chosen beside the dispositions of the pack (Article 27, paragraph 3)."""
 CENTRED = {
-    "工单号", "类别", "维度", "严重程度", "行号", "问题数", "处理期限", "处理方式", "更新周期", "最近数据日期", "最近接收", "应更新至", "宽限至", "已错过期数",
+    "工单号", "类别", "维度", "严重程度", "行号", "问题数", "处理期限", "处理方式", "更新周期", "最近数据日期", "最近接收", "应更新至", "宽限至", "已错过期数", "日期",
 }  # fmt: skip
 WHOLE_NUMBERS = ("行号", "问题数", "已错过期数")
 
@@ -67,7 +71,9 @@ class Contents:
     Attributes:
         tickets: in order of their numbers.
         resource_titles: resource id -> Chinese title.
-        details: rows as ``DETAIL_COLUMNS`` without the two answers.
+        details: rows as ``DETAIL_COLUMNS`` without the answers.
+        package, seal: its number and digest, by which it is known when it comes back; references: ticket id -> what stands in 编号 of a
+            ticket that is answered as a whole.
         row_count: how many ``details`` yields.
     """
 
@@ -77,6 +83,9 @@ class Contents:
     details: Iterable[Row]
     row_count: int
     made_at: datetime
+    package: str = ""
+    seal: str = ""
+    references: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def overdue(self) -> list[Ticket]:
@@ -105,18 +114,20 @@ def write_package(contents: Contents, policy: PolicyPack, target: IO[bytes], *, 
     _guide(guide, contents, policy)
     _table(book.create_sheet("工单"), TICKET_COLUMNS, len(contents.tickets))
     if contents.overdue:
-        _table(book.create_sheet(OVERDUE_SHEET), OVERDUE_COLUMNS, len(contents.overdue))
+        late = book.create_sheet(OVERDUE_SHEET)
+        _table(late, OVERDUE_COLUMNS, len(contents.overdue))
+        _answers(late, policy, len(contents.overdue), OVERDUE_COLUMNS)
     pages = max(1, -(-contents.row_count // rows_per_sheet)) if contents.about_rows else 0
     titles = ["问题明细" if page == 1 else f"问题明细({page})" for page in range(1, pages + 1)]
     for page, title in enumerate(titles):
         rows = min(rows_per_sheet, contents.row_count - page * rows_per_sheet)
         sheet = book.create_sheet(title)
         _table(sheet, DETAIL_COLUMNS, rows)
-        _answers(sheet, policy, rows)
+        _answers(sheet, policy, rows, DETAIL_COLUMNS)
     rest = iter(contents.details)
     bodies: dict[str, Iterable[Row]] = {"工单": map(_ticket_row, contents.tickets, [contents.resource_titles] * len(contents.tickets))}
     if contents.overdue:
-        bodies[OVERDUE_SHEET] = map(_overdue_row, contents.overdue, [contents.resource_titles] * len(contents.overdue))
+        bodies[OVERDUE_SHEET] = (_overdue_row(ticket, contents) for ticket in contents.overdue)
     for page, title in enumerate(titles):
         bodies[title] = _page(rest, min(rows_per_sheet, contents.row_count - page * rows_per_sheet))
     write_workbook(book, bodies, target)
@@ -124,7 +135,7 @@ def write_package(contents: Contents, policy: PolicyPack, target: IO[bytes], *, 
 
 def _page(rows: Iterable[Row], count: int) -> Iterable[Row]:
     for _, row in zip(range(count), rows, strict=False):
-        yield (*row, None, None)
+        yield (*row[:-1], *NOT_ANSWERED, row[-1])
 
 
 def _ticket_row(ticket: Ticket, titles: dict[str, str]) -> Row:
@@ -138,13 +149,16 @@ def _ticket_row(ticket: Ticket, titles: dict[str, str]) -> Row:
     )  # fmt: skip
 
 
-def _overdue_row(ticket: Ticket, titles: dict[str, str]) -> Row:
-    update = ticket.terms.get("update", {})
+NOT_ANSWERED: Row = (None,) * len(ANSWER_COLUMNS)
+
+
+def _overdue_row(ticket: Ticket, contents: Contents) -> Row:
+    titles, update = contents.resource_titles, ticket.terms.get("update", {})
     received, grace = update.get("last_received_at"), update.get("grace_until")
     return (
         ticket.number, titles.get(ticket.resource, ticket.resource), CYCLE_TITLES.get(update.get("cycle", ""), ""),
         update.get("last_data_date") or "", _moment(received) if received else "从未交付", update.get("due_date") or "",
-        _moment(grace) if grace else "", ticket.open_problems, due_text(ticket), None,
+        _moment(grace) if grace else "", ticket.open_problems, due_text(ticket), *NOT_ANSWERED, contents.references.get(ticket.id, ""),
     )  # fmt: skip
 
 
@@ -191,13 +205,13 @@ def _printable(sheet: Worksheet, *, landscape: bool) -> None:
     sheet.oddFooter.center.text = "第 &P 页，共 &N 页"
 
 
-def _answers(sheet: Worksheet, policy: PolicyPack, rows: int) -> None:
-    """The drop-down of the dispositions."""
-    choices = list(policy.dispositions.values.values())
+def _answers(sheet: Worksheet, policy: PolicyPack, rows: int, columns: Sequence[tuple[str, float]]) -> None:
+    """The drop-down of what can be answered."""
+    choices = [*policy.dispositions.values.values(), EXTENSION]
     dropdown = DataValidation(type="list", formula1='"' + ",".join(choices) + '"', allow_blank=True, showErrorMessage=True)
     dropdown.errorTitle, dropdown.error = "处理方式", f"请从下拉列表中选择：{'、'.join(choices)}"
     dropdown.promptTitle, dropdown.prompt, dropdown.showInputMessage = "处理方式", "请选择", True
-    column = get_column_letter([title for title, _ in DETAIL_COLUMNS].index("处理方式") + 1)
+    column = get_column_letter([title for title, _ in columns].index("处理方式") + 1)
     dropdown.add(f"{column}2:{column}{max(rows, 1) + 1}")
     sheet.add_data_validation(dropdown)
 
@@ -246,6 +260,8 @@ def _facts(contents: Contents, policy: PolicyPack) -> list[tuple[str, str]]:
         facts.append(
             ("期限说明", "标注“（暂定）”的期限跨入尚未公布放假安排的年度，暂按周一至周五为工作日推算，安排公布后重新计算并另行告知。")
         )
+    if contents.package:
+        facts += [(PACKAGE_LABEL, contents.package), (SEAL_LABEL, contents.seal)]
     articles = "、".join(dict.fromkeys(limit.article for limit in _limits(contents, policy)))
     facts.append(("流程依据", f"{policy.note}　{policy.document.number} {articles}"))
     return facts
@@ -263,19 +279,21 @@ def _steps(contents: Contents, policy: PolicyPack) -> list[str]:
 def _steps_for_updates() -> list[str]:
     return [
         f"“{OVERDUE_SHEET}”表所列的资源，请尽快按目录规定的方式交付最新的数据；没有变化的，也请以新的数据日期照常交付。",
-        f"新的交付入仓后，“{OVERDUE_SHEET}”工单自动办结；一时不能更新的，请在“处理说明”一栏写明原因和预计的时间。",
+        f"新的交付入仓后，“{OVERDUE_SHEET}”工单自动办结；一时不能更新的，请在“处理方式”选择{EXTENSION}，在“处理说明”写明原因，在“日期”写明预计的日期。",
     ]
 
 
 def _steps_for_rows(policy: PolicyPack) -> list[str]:
-    choices = "、".join(policy.dispositions.values.values())
+    words = policy.dispositions.values
+    choices = "、".join([*words.values(), EXTENSION])
     ceiling = policy.deadlines.problem_ceiling
     return [
         "打开“问题明细”表，按“文件”“工作表”“行号”在贵单位交付的文件中找到该行；“数据项”“当前值”是有疑问的单元格，“原因”说明为什么。",
         f"在“处理方式”一栏从下拉列表选择：{choices}。{policy.dispositions.note}。",
-        "在“处理说明”一栏写明改正的情况、确认无误的依据，或与反馈方商定的办法和时间。",
+        f"在“处理说明”一栏写明改正的情况、确认无误的依据、商定的办法或延期的理由。选择{words['settled']}的，还要填“计划”和回看的“日期”；选择{EXTENSION}的，还要填延至的“日期”。",
         "需要改正的，请在业务系统中修正源数据，并在处理期限前重新交付；新的交付经核验通过后，工单自动办结。不必修改本文件中的“当前值”。",
-        f"确因特殊原因不能按期完成的，请在期限前向区大数据主管机构申请延期，最长至自收到之日起合计{ceiling.title}（{ceiling.article}）。",
+        f"确因特殊原因不能按期完成的，请在期限前{EXTENSION}，最长至自收到之日起合计{ceiling.title}（{ceiling.article}）。",
+        f"填好后在门户“答复反馈单”上传本文件，即可一次答复各工单；可以只填一部分，分几次上传。请保留“{REFERENCE}”一栏和本页的{PACKAGE_LABEL}、{SEAL_LABEL}，否则无法识别。",
     ]
 
 

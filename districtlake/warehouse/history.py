@@ -25,13 +25,21 @@ def scan(lake: Path, layer: str, resource: str) -> pl.LazyFrame:
     return scan_table(lake, layer, resource)
 
 
+def current(lake: Path, resource: str) -> pl.LazyFrame | None:
+    """The current rows of a resource, lazily; None when it was never delivered."""
+    try:
+        return scan(lake, "warehouse", resource)
+    except NotFound:
+        return None
+
+
 def versions(lake: Path, resource: Resource) -> pl.LazyFrame:
     """Every version of every row: valid from, valid to (null: still), the delivery that brought it, and what ended it."""
     ended = scan(lake, "history", resource.id)
-    current = scan(lake, "warehouse", resource.id).drop("_stale")
+    now = scan(lake, "warehouse", resource.id).drop("_stale")
     schema = ended.collect_schema()
     missing = [pl.lit(None, dtype=schema[name]).alias(name) for name in ("_valid_to", "_ended_by", "_ending")]
-    return pl.concat([ended, current.with_columns(missing).select(schema.names())])
+    return pl.concat([ended, now.with_columns(missing).select(schema.names())])
 
 
 def as_of(lake: Path, resource: Resource, moment: datetime) -> pl.LazyFrame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -183,6 +183,11 @@ def text_key_of(columns: tuple[str, ...]) -> pl.Expr:
     """The key as one text, parts joined by "|" (a "|" inside a part is doubled, a missing part is "∅"): what problems are filed under."""
     parts = [pl.col(name).cast(pl.String).str.replace_all("|", "||", literal=True).fill_null("∅") for name in columns]
     return pl.concat_str(parts, separator="|").alias("key")
+
+
+def text_of_parts(parts: Sequence[str | None]) -> str:
+    """The text key of parts that somebody gives, as ``text_key_of`` writes it."""
+    return "|".join("∅" if part is None else part.replace("|", "||") for part in parts)
 
 
 def text_key(frame: pl.DataFrame, columns: tuple[str, ...]) -> pl.Series:

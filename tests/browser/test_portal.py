@@ -92,7 +92,7 @@ class Desk:
 def test_no_page_has_a_barrier_and_none_scrolls_sideways(portal: tuple[str, District], browser: Any, width: int, colours: str) -> None:
     base, _ = portal
     paths = {
-        OFFICE: ("/", "/tickets", "/tickets/T2026-000001", "/board", "/resources", "/resources/registry_bureau.people", "/upload", "/audit", "/none"),
+        OFFICE: ("/", "/tickets", "/tickets/T2026-000001", "/board", "/resources", "/resources/registry_bureau.people", "/upload", "/feedback?resource=registry_bureau.people", "/audit", "/none"),
         COUNTER: ("/", "/tickets"),
     }  # fmt: skip
     for login, pages in paths.items():

@@ -26,7 +26,7 @@ from districtlake.settings import PROJECT_ROOT, Settings
 from districtlake.store.tables import Message, MessageItem, Notification, Ticket
 from districtlake.tickets import feedback, handling
 from districtlake.tickets.machine import Actor
-from pipelines.routing import current
+from districtlake.warehouse.history import current
 from tests.portal_people import SECRET, closing_store, prepare
 from tests.receivers import Mailbox, mail_server, webhook_server
 from tests.small_district import NOON, PEOPLE, environment, open_small
@@ -165,7 +165,9 @@ def test_it_signs_in_with_the_password_of_the_file_and_not_without(folder: Path,
 def report(district: District, name: str = "api:hall", **more: Any) -> str:
     given = {"request_id": "C-1", "key": "A1", "item": "amount", "claimed": "6", **more}
     actor = Actor(name, "user", "other_bureau")
-    return feedback.report(district, actor, district.resource(PEOPLE), lambda one: current(district, one), channel="api", **given).number
+    return feedback.report(
+        district, actor, district.resource(PEOPLE), lambda one: current(district.lake, one), channel="api", **given
+    ).number
 
 
 def test_a_program_hears_by_signed_callback_what_became_of_its_report(folder: Path) -> None:

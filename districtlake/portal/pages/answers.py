@@ -1,0 +1,52 @@
+"""A filled return package handed in: what it answered, and row by row what was not understood."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, File, Response, UploadFile
+
+from districtlake.access.desks import actor_of
+from districtlake.errors import DistrictLakeError
+from districtlake.portal.guard import Visit, Visiting
+from districtlake.portal.rendering import page
+from districtlake.portal.uploads import kept
+from districtlake.tickets.answers import Answered, answer_package
+from districtlake.tickets.seal import seal_of
+from districtlake.tickets.workbook import EXTENSION
+from districtlake.warehouse.commit import read
+
+router = APIRouter()
+MOST_FAULTS = 200
+MOST_BYTES = 100 * 2**20
+
+
+@router.get("/answers")
+def form(visit: Visiting) -> Response:
+    visit.viewer.must_be("provider")
+    return _form(visit)
+
+
+def _form(visit: Visit, *, done: Answered | None = None, refused: DistrictLakeError | None = None) -> Response:
+    words = visit.district.policy.dispositions.values | {"extension": EXTENSION}
+    return page(
+        visit.request, "answers.html", visit.signed, status=409 if refused else 200, done=done, refused=refused, words=words,
+        taken=sum(count for _, _, count in done.done) if done else 0, most=MOST_FAULTS,
+    )  # fmt: skip
+
+
+@router.post("/answers")
+def take(visit: Visiting, file: Annotated[UploadFile, File()]) -> Response:
+    """The file is read, answered from and thrown away; what it said is in the tickets' records."""
+    visit.viewer.must_be("provider")
+    district = visit.district
+
+    def register(resource: str) -> Any:
+        return read(district.lake, "problems", resource)
+
+    try:
+        with kept(file.file, file.filename or "", district.settings.state / "uploads", most=MOST_BYTES) as path:
+            done = answer_package(district, path, actor_of(visit.viewer), register, seal_of(district.settings.secrets))
+    except DistrictLakeError as error:
+        return _form(visit, refused=error)
+    return _form(visit, done=done)
