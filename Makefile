@@ -26,14 +26,18 @@ COLUMNS ?= 20
 RESOURCES ?= 200
 KIND ?= snapshot
 FORM ?= csv
+USERS ?= 50
+DURATION ?= 60
+TICKETS ?= 5000
+PROBLEMS ?= 100000
 TESTS ?= tests
 
-.PHONY: dictionary help nightly next-day ui daemon test test-all lint format types lock clean reset doctor bench-way bench-many bench-nightly notebook portal
+.PHONY: dictionary help nightly next-day ui daemon test test-all lint format types lock clean reset doctor bench-way bench-many bench-nightly bench-portal notebook portal
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
-	@echo "  variables: STATE=$(STATE) DELIVERIES= SEED=$(SEED) DAYS=$(DAYS) SIZE=$(SIZE) PORT=$(PORT) ROWS=$(ROWS) COLUMNS=$(COLUMNS)"
+	@echo "  variables: STATE=$(STATE) DELIVERIES= SEED=$(SEED) DAYS=$(DAYS) SIZE=$(SIZE) PORT=$(PORT) ROWS=$(ROWS) COLUMNS=$(COLUMNS) USERS=$(USERS)"
 
 $(RUN_READY): requirements/run.txt requirements/bootstrap.txt scripts/bootstrap
 	@scripts/bootstrap $(PYTHON) $(VENV) requirements/run.txt
@@ -90,6 +94,9 @@ bench-many: $(DEV_READY) ## RESOURCES small resources of ROWS rows in one night:
 
 bench-nightly: $(DEV_READY) ## the demonstration's night at SIZE and at ten times it
 	@$(BIN)/python -m benchmarks.nightly --size $(SIZE) --days $(DAYS) --seed $(SEED)
+
+bench-portal: $(DEV_READY) ## USERS at browsers for DURATION seconds, over TICKETS and PROBLEMS: p50, p95, p99 of every page
+	@$(BIN)/python -m benchmarks.portal --users $(USERS) --seconds $(DURATION) --tickets $(TICKETS) --problems $(PROBLEMS)
 
 bench-way: $(DEV_READY) ## ROWS × COLUMNS the whole way, beside a hand-written Polars script; KIND=snapshot|incremental FORM=csv|xlsx
 	@$(BIN)/python -m benchmarks.way --rows $(ROWS) --columns $(COLUMNS) --kind $(KIND) --form $(FORM)

@@ -44,7 +44,7 @@ def serve(
     console.print(f"门户：http://{host}:{port}　（Ctrl-C 结束）")
     uvicorn.run(
         "districtlake.portal.serving:application", factory=True, host=host, port=port, workers=workers, log_level="warning",
-        proxy_headers=behind_tls, server_header=False,
+        proxy_headers=behind_tls, server_header=False, timeout_keep_alive=75,  # longer than a proxy keeps an idle connection: it never meets a closed one
     )  # fmt: skip
 
 

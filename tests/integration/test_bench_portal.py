@@ -1,0 +1,23 @@
+"""The portal's benchmark still runs, every page of its mix answers, and it ends with one line of figures. Nothing about time."""
+
+from __future__ import annotations
+
+from benchmarks.portal import MIX, percentile
+from tests.integration.test_bench_nights import figures_of
+
+
+def test_everybody_works() -> None:
+    told = figures_of("benchmarks.portal", *["--users", "20", "--seconds", "5", "--think", "0.2", "--tickets", "80", "--problems", "400"])
+    pages = told["figures"]["pages"]
+    assert set(pages) == {*MIX, "all"}, "every page of the mix was opened"
+    for page in pages.values():
+        assert page["errors"] == 0
+        assert page["n"] > 0
+        assert page["p50"] <= page["p95"] <= page["p99"] <= page["max"]
+    assert told["figures"]["cpu"] > 0
+
+
+def test_percentiles_are_of_the_nearest_rank() -> None:
+    values = [float(number) for number in range(100, 0, -1)]
+    assert [percentile(values, share) for share in (0.5, 0.95, 0.99)] == [50, 95, 99]
+    assert percentile([7.0], 0.95) == 7
