@@ -17,7 +17,7 @@ from districtlake.delivery.process import Engine
 from districtlake.errors import DistrictLakeError
 from districtlake.marts import record, table
 from districtlake.marts.build import build_marts
-from districtlake.marts.definition import lineage_of, mart_schema, sensitivity_of, sources_of
+from districtlake.marts.definition import circle_of, lineage_of, mart_schema, sensitivity_of, sources_of
 from districtlake.marts.masking import masked
 from districtlake.marts.record import OUTCOME_TITLES, Build
 from districtlake.marts.rules import mart_rules
@@ -84,7 +84,7 @@ def _line(build: Build) -> str:
 def _spec(mart: Mart, catalog: Catalog) -> dg.AssetSpec:
     return dg.AssetSpec(
         key=mart_key(mart.id),
-        deps=[_dep(source, catalog) for source in _sources(mart) if not source.startswith("system.")],
+        deps=[_dep(source, catalog) for source in _sources(mart, catalog) if not source.startswith("system.")],
         description=f"{mart.title}\n\n{mart.description}\n\n```sql\n{mart.sql.strip()}\n```",
         group_name=mart.library,
         owners=[mart.owner],
@@ -101,7 +101,9 @@ def _dep(source: str, catalog: Catalog) -> list[str]:
     return mart_key(source) if source in catalog.marts else [*source.split(".", 1), "warehouse"]
 
 
-def _sources(mart: Mart) -> tuple[str, ...]:
+def _sources(mart: Mart, catalog: Catalog) -> tuple[str, ...]:
+    if circle_of(mart, catalog.marts):  # Dagster would refuse the whole graph
+        return ()
     try:
         return sources_of(mart)
     except DistrictLakeError:  # the mart then fails when it is built, and says why

@@ -32,6 +32,7 @@ class Settings(BaseModel):
     store_url: str = ""
     settle_seconds: float = 2.0  # a file changed more recently than this is still being written
     max_file_mb: int = 4096  # the unpacked size of one delivered file
+    mart_seconds: float = 3600  # how long one mart's SELECT may run: a night must end
     sql_memory_mb: int = 1024  # what one SQL statement may hold in memory; the rest spills into state/spill
     actor: str = "system"
     event_log_days: int = 30
@@ -92,6 +93,7 @@ _SCALARS = {
     "store_url": "DISTRICTLAKE_STORE_URL",
     "settle_seconds": "DISTRICTLAKE_SETTLE_SECONDS",
     "max_file_mb": "DISTRICTLAKE_MAX_FILE_MB",
+    "mart_seconds": "DISTRICTLAKE_MART_SECONDS",
     "sql_memory_mb": "DISTRICTLAKE_SQL_MEMORY_MB",
     "actor": "DISTRICTLAKE_ACTOR",
     "event_log_days": "DISTRICTLAKE_EVENT_LOG_DAYS",

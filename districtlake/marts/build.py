@@ -19,7 +19,15 @@ from districtlake.delivery.locks import lock
 from districtlake.errors import DistrictLakeError, NotFound
 from districtlake.marts import record, table
 from districtlake.marts.affected import affected_keys
-from districtlake.marts.definition import definition_hash, in_build_order, mart_schema, resources_behind, sources_of, statement_of
+from districtlake.marts.definition import (
+    circle_of,
+    definition_hash,
+    in_build_order,
+    mart_schema,
+    resources_behind,
+    sources_of,
+    statement_of,
+)
 from districtlake.marts.record import Build
 from districtlake.marts.rules import mart_rules
 from districtlake.marts.sources import Inputs, MartError, select
@@ -88,7 +96,6 @@ def build_marts(
 
     Raises:
         NotFound: a name is no mart.
-        CatalogError: marts read each other in a circle.
     """
     known = district.catalog.marts
     for name in names or ():
@@ -151,6 +158,8 @@ class _Run:
         return Build(mart.id, outcome, version=version, rows=rows, reason=reason, **more)
 
     def _build(self, mart: Mart) -> Build:
+        if circle := circle_of(mart, self.district.catalog.marts):
+            raise MartError(f"{mart.sql_file}: it reads itself: {' → '.join(circle)}.", hint="Let one of them read the resources.")
         sources = sources_of(mart)
         failed = [source for source in sources if source in self.outcomes and self.outcomes[source].outcome in ("failed", "blocked")]
         if failed:

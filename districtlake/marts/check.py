@@ -14,8 +14,8 @@ from districtlake.catalog.load import Loaded
 from districtlake.catalog.marts import Mart
 from districtlake.catalog.model_faults import close_to
 from districtlake.catalog.models import Catalog
-from districtlake.errors import CatalogError
 from districtlake.marts.definition import (
+    circle_of,
     column_type,
     in_build_order,
     lineage_of,
@@ -26,9 +26,10 @@ from districtlake.marts.definition import (
     statement_of,
 )
 from districtlake.marts.rules import mart_rules
-from districtlake.marts.sources import duck_words, given_schema
+from districtlake.marts.sources import given_schema
 from districtlake.marts.statements import Statement, StatementError
 from districtlake.marts.system import SYSTEM_TABLES
+from districtlake.warehouse.statement import duck_words
 
 _UNREPEATABLE = (exp.CurrentDate, exp.CurrentTime, exp.CurrentTimestamp, exp.Rand, exp.Uuid)
 
@@ -38,11 +39,15 @@ def check_marts(loaded: Loaded) -> list[Finding]:
     findings: list[Finding] = []
     for mart in sorted(loaded.catalog.marts.values(), key=lambda one: one.id):
         findings.extend(_mart(mart, loaded.catalog))
-    try:
-        in_build_order(loaded.catalog.marts.values())
-    except CatalogError as error:
-        file, _, problem = error.message.partition(": ")
-        findings.append(Finding(file, "", problem.rstrip("."), error.hint))
+    told = set[str]()
+    for mart in in_build_order(loaded.catalog.marts.values()):
+        if (circle := circle_of(mart, loaded.catalog.marts)) and mart.id not in told:
+            told |= set(circle)
+            findings.append(
+                Finding(
+                    mart.sql_file, "", f"marts read each other in a circle: {' → '.join(circle)}", "Let one of them read the resources."
+                )
+            )
     for library in loaded.catalog.libraries.values():
         if not any(mart.library == library.id for mart in loaded.catalog.marts.values()):
             remedy = "Add a mart below its folder, or delete the library."

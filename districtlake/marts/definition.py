@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -12,7 +12,6 @@ import polars as pl
 
 from districtlake.catalog.marts import Mart, MartColumn
 from districtlake.catalog.models import Catalog
-from districtlake.errors import CatalogError
 from districtlake.marts.statements import Statement, parse
 from districtlake.marts.system import SYSTEM_TABLES
 from districtlake.warehouse.tables import schema_of
@@ -85,33 +84,38 @@ def definition_hash(mart: Mart, catalog: Catalog) -> str:
 
 # order and readers -------------------------------------------------------------------------------------------------
 def in_build_order(marts: Iterable[Mart]) -> list[Mart]:
-    """Marts after the marts they read.
-
-    Raises:
-        CatalogError: they read each other in a circle; names it.
-    """
+    """Marts after the marts they read. Where they read each other in a circle any of them comes first: ``circle_of`` tells which must not be built."""
     named = {mart.id: mart for mart in marts}
-    reads = {name: [source for source in _sources_or_none(mart) if source in named] for name, mart in named.items()}
-    ordered: dict[str, Mart] = {}
-    trail: list[str] = []
+    ordered: dict[str, Mart | None] = {}
 
     def visit(name: str) -> None:
         if name in ordered:
             return
-        if name in trail:
-            circle = " → ".join([*trail[trail.index(name) :], name])
-            raise CatalogError(
-                f"{named[name].file}: marts read each other in a circle: {circle}.", hint="Let one of them read the resources."
-            )
-        trail.append(name)
-        for source in reads[name]:
-            visit(source)
-        trail.pop()
+        ordered[name] = None  # on the way: a circle ends here
+        for source in _sources_or_none(named[name]):
+            if source in named:
+                visit(source)
+        del ordered[name]
         ordered[name] = named[name]
 
     for name in sorted(named):
         visit(name)
-    return list(ordered.values())
+    return [mart for mart in ordered.values() if mart is not None]
+
+
+def circle_of(mart: Mart, marts: Mapping[str, Mart]) -> tuple[str, ...]:
+    """The way from a mart back to itself through what it reads, ``("a", "b", "a")``, by the fewest steps; empty: it reads itself in no way."""
+    trails: list[tuple[str, ...]] = [(mart.id,)]
+    seen = set[str]()
+    while trails:
+        trail = trails.pop(0)
+        for source in _sources_or_none(marts[trail[-1]]):
+            if source == mart.id:
+                return (*trail, source)
+            if source in marts and source not in seen:
+                seen.add(source)
+                trails.append((*trail, source))
+    return ()
 
 
 def _sources_or_none(mart: Mart) -> tuple[str, ...]:

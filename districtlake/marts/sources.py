@@ -5,6 +5,7 @@ A resource that was never delivered is an empty relation of its catalogue's colu
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import duckdb
 import polars as pl
+import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
@@ -23,13 +25,16 @@ from districtlake.marts.statements import Statement
 from districtlake.marts.system import SYSTEM_TABLES, digest
 from districtlake.settings import Settings
 from districtlake.warehouse.relations import Files, files_of
-from districtlake.warehouse.statement import SYSTEM, schema_in_duckdb
+from districtlake.warehouse.statement import SYSTEM, duck_words, schema_in_duckdb
 from districtlake.warehouse.tables import address
 
 ABSENT = "absent"
 """The version of a source that has no table yet."""
 
 AFFECTED = "affected_keys_"
+BATCH_ROWS = 100_000
+RESULT_SHARE = 4
+"""A mart's rows may take so many times ``sql_memory_mb``: they are held whole to be compared with those before."""
 
 
 class MartError(DistrictLakeError):
@@ -205,17 +210,35 @@ def select(
         if affected is not None:
             keys = ", ".join(_quoted(affected.columns))
             sql += f" WHERE ({keys}) IN (SELECT {keys} FROM {AFFECTED})"
-        try:
-            return pl.DataFrame(connection.sql(sql).to_arrow_table())
-        except duckdb.Error as error:
+        return _within_limits(connection, sql, inputs.district.settings)
+
+
+def _within_limits(connection: duckdb.DuckDBPyConnection, sql: str, settings: Settings) -> pl.DataFrame:
+    """The rows; DuckDB's own limit does not count what it hands over, and a join without a condition would take the night with it.
+
+    Raises:
+        MartError: DuckDB refuses the statement, or it takes too much memory or time.
+    """
+    most, read, batches = RESULT_SHARE * settings.sql_memory_mb * 2**20, 0, list[pa.RecordBatch]()
+    timer = threading.Timer(settings.mart_seconds, connection.interrupt)
+    timer.daemon = True
+    timer.start()
+    try:
+        reader = connection.sql(sql).to_arrow_reader(BATCH_ROWS)
+        for batch in reader:
+            batches.append(batch)
+            read += batch.nbytes
+            if read > most:
+                raise MartError(
+                    f"The SELECT gives more than {most // 2**20:,} MB of rows.",
+                    hint="A join without its condition? Else raise DISTRICTLAKE_SQL_MEMORY_MB.",
+                )
+        return pl.DataFrame(pa.Table.from_batches(batches, reader.schema))
+    except (duckdb.Error, pa.ArrowException, RuntimeError, OSError) as error:
+        if "nterrupt" in str(error):
             raise MartError(
-                f"DuckDB: {duck_words(error)}", hint="Correct the mart's SQL; districtlake catalog check shows the line."
+                f"The SELECT was stopped after {settings.mart_seconds:g} seconds.", hint="Narrow it, or raise DISTRICTLAKE_MART_SECONDS."
             ) from None
-
-
-def duck_words(error: duckdb.Error) -> str:
-    """The first line of what DuckDB says, without the values it may quote ("Could not convert string '…'")."""
-    import re
-
-    first = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-    return re.sub(r"'(?:[^']|'')*'", "'…'", first) if "onver" in first or "ast" in first else first
+        raise MartError(f"DuckDB: {duck_words(error)}", hint="Correct the mart's SQL; districtlake catalog check shows the line.") from None
+    finally:
+        timer.cancel()

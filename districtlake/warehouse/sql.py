@@ -6,6 +6,7 @@ Which tables there are is told by ``relations`` (``agency.resource``, ``agency.r
 from __future__ import annotations
 
 import difflib
+import itertools
 import os
 import re
 import threading
@@ -24,7 +25,7 @@ import pyarrow as pa
 from districtlake.catalog.models import Resource
 from districtlake.errors import DistrictLakeError
 from districtlake.warehouse.relations import HISTORY_SUFFIX, Files, Relations, warehouse_relations
-from districtlake.warehouse.statement import QueryError, Statement, parse, schema_in_duckdb
+from districtlake.warehouse.statement import QueryError, Statement, duck_words, parse, schema_in_duckdb
 
 __all__ = ["QueryError", "Session", "query"]
 
@@ -106,7 +107,10 @@ class Session:
     # -- results --------------------------------------------------------------------------------------------------------
 
     def reader(self) -> pa.RecordBatchReader:
-        """The result as a stream of Arrow batches; rows are computed as they are read."""
+        """The result as a stream of Arrow batches; rows are computed as they are read.
+
+        Every column has a name of its own (a second ``a`` is ``a_1``): a JSON object, a frame or a file would keep only one of them.
+        """
         self._start_timer()
         try:
             with warnings.catch_warnings():  # "an extra copy of the rows": the price of parameters without materialising
@@ -115,7 +119,7 @@ class Session:
                     result: Any = self.connection.execute(self.statement.runnable, self._parameters)
                 else:
                     result = self.connection.sql(self.statement.runnable)
-                reader: pa.RecordBatchReader = result.to_arrow_reader(BATCH_ROWS)
+                reader: pa.RecordBatchReader = _portable(result.to_arrow_reader(BATCH_ROWS))
         except Exception as error:
             self._stop_timer()
             raise self._told(error) from None
@@ -159,7 +163,7 @@ class Session:
             rows = self.connection.execute("DESCRIBE " + self.statement.runnable, self._parameters or None).fetchall()
         except duckdb.Error as error:
             raise self._told(error) from None
-        return {str(row[0]): str(row[1]) for row in rows}
+        return dict(zip(_named_once([str(row[0]) for row in rows]), (str(row[1]) for row in rows), strict=True))
 
     def relation(self) -> duckdb.DuckDBPyRelation:
         """The result as a DuckDB relation on this session's connection: lazy, to be refined further. Keep the session open."""
@@ -254,7 +258,7 @@ class Session:
             return self._unknown_table(found.group(1))
         if re.search(r"Referenced column|does not have a column named|not found in FROM clause", text):
             return QueryError(f"DuckDB: {text.splitlines()[0]}", hint=self._columns_hint(), code="sql.unknown_column")
-        return QueryError(f"DuckDB: {text.splitlines()[0] if text else type(error).__name__}", hint=self._position(text))
+        return QueryError(f"DuckDB: {duck_words(error)}", hint=self._position(text))
 
     def _columns_hint(self) -> str:
         told = []
@@ -284,6 +288,40 @@ class Session:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def _named_once(names: Sequence[str]) -> list[str]:
+    """Names that come twice are numbered, as DuckDB's own ``.df()`` does: ``a``, ``a_1``."""
+    told, taken = list[str](), set(names)
+    for name in names:
+        if name in told:
+            name = next(new for new in (f"{name}_{number}" for number in itertools.count(1)) if new not in taken)
+            taken.add(name)
+        told.append(name)
+    return told
+
+
+def _portable(reader: pa.RecordBatchReader) -> pa.RecordBatchReader:
+    """The same rows as every form of output takes them: each column with a name of its own, intervals as text (ISO 8601)."""
+    fields: list[pa.Field] = []
+    for name, field in zip(_named_once(reader.schema.names), reader.schema, strict=True):
+        fields.append(pa.field(name, pa.string() if field.type == pa.month_day_nano_interval() else field.type))
+    schema = pa.schema(fields)
+    if schema.equals(reader.schema):
+        return reader
+
+    def columns(batch: pa.RecordBatch) -> Iterator[pa.Array]:
+        for column, field in zip(batch.columns, fields, strict=True):
+            yield column if column.type == field.type else pa.array([_duration(value) for value in column.to_pylist()], pa.string())
+
+    return pa.RecordBatchReader.from_batches(schema, (pa.RecordBatch.from_arrays(list(columns(batch)), schema=schema) for batch in reader))
+
+
+def _duration(value: Any) -> str | None:
+    if value is None:
+        return None
+    seconds = f"{value.nanoseconds / 1e9:.9f}".rstrip("0").rstrip(".")
+    return f"P{value.months}M{value.days}DT{seconds}S"
 
 
 def _list(paths: Sequence[str]) -> str:

@@ -64,7 +64,7 @@ def parse(connection: duckdb.DuckDBPyConnection, text: str) -> Statement:
     try:
         statements = connection.extract_statements(text)
     except duckdb.Error as error:
-        raise QueryError(f"DuckDB: {_first_line(error)}", hint="表名写作 机构.资源；districtlake tables 列出全部表。") from None
+        raise QueryError(f"DuckDB: {duck_words(error)}", hint="表名写作 机构.资源；districtlake tables 列出全部表。") from None
     if len(statements) != 1:
         raise QueryError("Only one SELECT statement can be run.", hint='Write: districtlake sql "select … from agency.resource".')
     document = json.loads(str(connection.execute("select json_serialize_sql(?)", [text]).fetchall()[0][0]))
@@ -148,5 +148,14 @@ def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
             yield from _nodes(inner)
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0]
+_OF_VALUES = (duckdb.ConversionException, duckdb.InvalidInputException, duckdb.OutOfRangeException, duckdb.TypeMismatchException)
+"""What DuckDB raises because of a value, which it then quotes; the others speak of the statement."""
+
+
+def duck_words(error: Exception) -> str:
+    """The first line of what DuckDB says, without the values it may quote: such sentences end in logs, reports and Dagster."""
+    told = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    if isinstance(error, _OF_VALUES) or re.match(r"(Conversion|Invalid Input|Out of Range|Mismatch Type) Error", told):
+        told = re.sub(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"", "'…'", told)
+        told = re.sub(r"[^\x00-\x7f…]+", "…", told)  # its own words are ASCII; error(…) says whatever cell it was given
+    return re.sub(r"\d{6,}", "…", told)

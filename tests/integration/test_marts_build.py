@@ -119,6 +119,54 @@ def test_what_is_wrong_with_a_statement_is_said_and_no_other_mart_suffers(distri
     assert builds[NEIGHBOUR].outcome == "built"
 
 
+def test_a_circle_stops_those_in_it_and_their_readers_and_the_graph_still_loads(district: District) -> None:
+    from assets.marts import mart_assets
+
+    write_marts(district.settings.catalog_dirs[0], totals="select name, 1 as people, amount, 1 as paid from base.big")
+    changed = again(district)
+    builds = built(changed)
+    assert {name: build.outcome for name, build in builds.items()} == {TOTALS: "failed", BIG: "failed", NEIGHBOUR: "built"}
+    assert "base.totals → base.big → base.totals" in builds[TOTALS].reason
+    assert len(mart_assets(changed.catalog).keys) == 3
+    changed.store.close()
+
+
+@pytest.mark.parametrize(
+    ("sql", "told"),
+    [
+        ("select repeat('x', 1000) || n as name, 1 as people, 1 as amount, 1 as paid from range(100000) r(n)", "more than 32 MB"),
+        (
+            "select 'x' as name, sum(hash(n) % 7)::bigint as people, 1 as amount, 1 as paid from range(100000000000) r(n)",
+            "stopped after 2 sec",
+        ),
+    ],
+)
+def test_a_select_that_would_take_the_night_with_it_is_stopped(district: District, sql: str, told: str) -> None:
+    write_marts(district.settings.catalog_dirs[0], totals=sql)
+    changed = open_district(district.settings.model_copy(update={"sql_memory_mb": 8, "mart_seconds": 2}), clock=district.clock)
+    builds = built(changed)
+    changed.store.close()
+    assert told in builds[TOTALS].reason
+    assert builds[NEIGHBOUR].outcome == "built"
+
+
+def test_no_reason_of_a_failed_build_holds_a_value(district: District) -> None:
+    secret = "select 'x' as name, error(name || 123456) as people, 1 as amount, 1 as paid from registry_bureau.people"
+    for sql in (
+        secret,
+        secret.replace("error(name || 123456)", "cast(name as int)"),
+        secret.replace("error(name || 123456)", "year(strptime(name, '%Y'))"),
+    ):
+        write_marts(district.settings.catalog_dirs[0], totals=sql)
+        changed = again(district)
+        build = built(changed)[TOTALS]
+        changed.store.close()
+        assert build.outcome == "failed"
+        assert "名" not in build.reason
+        assert "123456" not in build.reason
+        assert "DuckDB: " in build.reason
+
+
 def test_a_failed_hold_check_keeps_the_last_version_and_is_on_record(district: District) -> None:
     built(district)
     before = rows(district, TOTALS)

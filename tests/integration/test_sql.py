@@ -16,6 +16,7 @@ from sqlalchemy import select
 from typer.testing import CliRunner
 
 from districtlake.analysis.ask import open_session
+from districtlake.analysis.export import WRITERS
 from districtlake.delivery.district import District
 from districtlake.errors import DistrictLakeError, NotFound
 from districtlake.store.tables import AuditEvent
@@ -133,6 +134,28 @@ def test_unknown_names_are_answered_with_the_names_there_are(district: District)
     assert caught.value.code == "sql.unknown_column"
     with pytest.raises(NotFound, match=r"registry_bureau\.visits was never delivered"):
         rows(district, "select * from registry_bureau.visits")
+
+
+@pytest.mark.parametrize("wrong", ["name::int", "strptime(name, '%Y')", "error(name)"])
+def test_a_refused_value_is_not_quoted(district: District, wrong: str) -> None:
+    with pytest.raises(QueryError) as caught:
+        rows(district, f"select {wrong} from {PEOPLE} where name = '乙二'")
+    assert "乙二" not in caught.value.message
+    assert "DuckDB: " in caught.value.message
+
+
+def test_columns_of_one_name_and_intervals_come_out_in_every_form(district: District) -> None:
+    statement = "select 1 as a, 2 as a, 3 as a_1, interval 90 minute as i, null::interval as j"
+    with open_session(district, statement) as session:
+        assert list(session.columns()) == ["a", "a_2", "a_1", "i", "j"]
+        table = session.table()
+    assert table.to_pylist() == [{"a": 1, "a_2": 2, "a_1": 3, "i": "P0M0DT5400S", "j": None}]
+    for kind, write in WRITERS.items():
+        with open_session(district, statement) as session:
+            batches, schema = session.begin()
+            to = io.BytesIO()
+            write(batches, schema, to)
+            assert to.getvalue(), kind
 
 
 def test_limits_of_time_and_memory_end_in_a_sentence(district: District) -> None:

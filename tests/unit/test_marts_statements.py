@@ -7,8 +7,7 @@ import pytest
 
 from districtlake.catalog.load import load_catalog
 from districtlake.catalog.marts import Mart
-from districtlake.errors import CatalogError
-from districtlake.marts.definition import in_build_order, lineage_of, marts_behind
+from districtlake.marts.definition import circle_of, in_build_order, lineage_of, marts_behind
 from districtlake.marts.statements import StatementError, parse
 from districtlake.settings import PROJECT_ROOT
 from districtlake.warehouse.statement import runnable
@@ -100,8 +99,13 @@ def test_marts_are_built_after_the_marts_they_read_and_a_circle_is_named() -> No
     above = mart("above", "select k from subjects.base", "k")
     assert [one.name for one in in_build_order([above, base])] == ["base", "above"]
     first, second = mart("first", "select k from subjects.second", "k"), mart("second", "select k from subjects.first", "k")
-    with pytest.raises(CatalogError, match=r"subjects\.first → subjects\.second → subjects\.first"):
-        in_build_order([first, second])
+    reader = mart("apart", "select k from subjects.first", "k")
+    named = {one.id: one for one in (reader, first, second, base, above)}
+    assert sorted(one.name for one in in_build_order(named.values())) == ["above", "apart", "base", "first", "second"]
+    assert circle_of(first, named) == ("subjects.first", "subjects.second", "subjects.first")
+    assert circle_of(reader, named) == () == circle_of(above, named)
+    itself = mart("itself", "select k from subjects.itself", "k")
+    assert circle_of(itself, {itself.id: itself}) == ("subjects.itself", "subjects.itself")
 
 
 def test_a_resource_leads_to_the_marts_that_rest_on_it_through_others_too() -> None:
