@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -78,6 +78,55 @@ def next_day(target: Target = None, as_json: Json = False) -> None:
     if not (folder / "district.json").exists():
         raise OperationRefused(f"There is no district in {folder}.", hint="Make one first: districtlake demo generate.")
     _tell(make(folder), as_json)
+
+
+@app.command("loop")
+def loop(
+    keep: Annotated[Path | None, typer.Option("--keep", help="保留演示的状态文件夹，供查看（须尚不存在）；默认用后即删")] = None,
+    as_json: Json = False,
+) -> None:
+    """走一遍闭环：交付有误 → 发现 → 工单 → 邮件 → 答复与更正 → 重新归集 → 校验通过 → 办结 → 告知反馈人；另有确认无误、沟通解决和逾期提醒。
+
+    例：districtlake demo loop
+    退出码：0 全部如规定发生；1 有一步没有发生。
+    """
+    import tempfile
+    from contextlib import nullcontext
+
+    if keep is not None and keep.exists():
+        raise OperationRefused(f"{keep} exists already.", hint="Give a folder that does not exist yet.")
+    place = nullcontext(str(keep)) if keep is not None else tempfile.TemporaryDirectory(prefix="districtlake-loop-")
+    with place as folder:
+        end = _play(Path(folder).resolve(), as_json)
+    if not end["success"]:
+        raise typer.Exit(1)
+
+
+def _play(folder: Path, as_json: bool) -> dict[str, Any]:
+    """Play the loop below ``folder`` and tell it; the last event."""
+    from districtlake.cli.subprocesses import pipeline_events
+    from districtlake.settings import Settings
+
+    end: dict[str, Any] = {"success": False}
+    told: list[str] = []
+    for event in pipeline_events("pipelines.loop", [], Settings(state=folder)):
+        if event["event"] == "finished":
+            end = event
+        elif event["event"] in ("told", "broken"):
+            told.append(event.get("text") or f"没有如规定发生：{event['what']}")
+            if not as_json:
+                console.print(told[-1], soft_wrap=True, markup=False, highlight=False)
+    if as_json:
+        show_json({"story": told, **{name: end.get(name) for name in ("success", "figures", "seconds")}})
+    elif end["success"]:
+        counts = end["figures"]
+        console.print(
+            f"闭环完成：工单 {counts['tickets']}（完成整改 {counts['fixed']}，确认无误 {counts['confirmed']}，沟通解决 {counts['negotiated']}，"
+            f"并入 {counts['merged']}，在办 {counts['open']}），逾期提醒 {counts['escalations']}，告知反馈人 {counts['reports_told']}，"
+            f"邮件 {counts['mails']}，未送达 {counts['unsent']}，用时 {end['seconds']} 秒。",
+            soft_wrap=True,
+        )  # fmt: skip
+    return end
 
 
 _LARGE = 20_000

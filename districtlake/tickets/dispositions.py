@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from districtlake.clock import local_date
 from districtlake.policy.deadlines import limit_deadline
-from districtlake.store.tables import Report, Ticket, Waiver
+from districtlake.store.tables import Ticket, Waiver
 from districtlake.tickets.grouping import split_off
 from districtlake.tickets.journal import LOCK, Desk, happened, load
 from districtlake.tickets.machine import Actor, TicketRefused
@@ -61,7 +61,6 @@ def confirm_correct(
             session, ticket, "confirmed", desk, actor, facts,
             closing="confirmed", closed_at=desk.clock.now(), open_problems=0, claimed_at=None, requested_due=None,
         )  # fmt: skip
-        _reporters_told(session, ticket, desk)
     return ticket
 
 
@@ -118,7 +117,6 @@ def negotiate(
             session, ticket, "negotiated", desk, actor, facts,
             closing="negotiated", closed_at=desk.clock.now(), review_on=review_on, claimed_at=None, requested_due=None,
         )  # fmt: skip
-        _reporters_told(session, ticket, desk)
     return ticket
 
 
@@ -138,8 +136,3 @@ def revoke_waivers(desk: Desk, number: str, actor: Actor, reason: str) -> int:
             session.execute(update(Waiver).where(Waiver.id.in_(ended)).values(revoked_at=desk.clock.now()))
             happened(session, ticket, "waivers_revoked", desk, actor, {"reason": reason.strip(), "waivers": len(ended)})
     return len(ended)
-
-
-def _reporters_told(session: Session, ticket: Ticket, desk: Desk) -> None:
-    """Put down that a notice for them is in the outbox (Article 27: 通知反馈方)."""
-    session.execute(update(Report).where(Report.ticket_id == ticket.id, Report.told_at.is_(None)).values(told_at=desk.clock.now()))

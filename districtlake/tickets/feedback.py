@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
 import polars as pl
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from districtlake.catalog.models import Catalog, Resource
@@ -203,9 +203,6 @@ def verify(desk: Desk, resource: Resource, warehouse: Warehouse) -> tuple[str, .
                     session, ticket, "closed", desk, SYSTEM, {"closing": "fixed", "proof": "the warehouse holds another value"},
                     closing="fixed", closed_at=desk.clock.now(), open_problems=0, claimed_at=None, requested_due=None,
                 )  # fmt: skip
-                session.execute(
-                    update(Report).where(Report.ticket_id == ticket.id, Report.told_at.is_(None)).values(told_at=desk.clock.now())
-                )
                 closed.append(ticket.number)
     return tuple(closed)
 

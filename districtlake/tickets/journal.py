@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Protocol
 
-from sqlalchemy import Date, inspect, or_, select
+from sqlalchemy import Date, inspect, or_, select, update
 from sqlalchemy.orm import Session
 
 from districtlake.clock import Clock, local_date
@@ -183,6 +183,8 @@ def _tell(session: Session, ticket: Ticket, event: str, now: datetime) -> None:
                     message_id=uuid.uuid4().hex,
                 )
             )  # fmt: skip
+        if audience == "reporter":  # Article 27: 通知反馈方
+            session.execute(update(Report).where(Report.ticket_id == ticket.id, Report.told_at.is_(None)).values(told_at=now))
 
 
 def _recipients(session: Session, ticket: Ticket, audience: str) -> list[str]:

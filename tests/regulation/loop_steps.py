@@ -14,7 +14,8 @@ from districtlake.tickets.machine import STAGES, Actor, TicketRefused
 from districtlake.tickets.queries import TicketView, ticket_events
 from districtlake.tickets.suspension import suspend_sharing, suspended_keys
 from districtlake.warehouse.commit import read
-from pipelines.routing import current, route
+from districtlake.warehouse.history import current
+from pipelines.routing import route
 
 OFFICE = Actor("大数据中心", "office")
 
@@ -42,7 +43,7 @@ def refused(case: Any, action: Any) -> None:
 @when(parsers.parse("{reporter} reports by {channel} as {request}: {header} of {key} in {title} should be {claimed}"))
 def reports(case: Any, reporter: str, channel: str, request: str, header: str, key: str, title: str, claimed: str) -> None:
     feedback.report(
-        case.district, Actor(reporter, "user", case.agency("民政局")), case.resource(title), lambda name: current(case.district, name),
+        case.district, Actor(reporter, "user", case.agency("民政局")), case.resource(title), lambda name: current(case.district.lake, name),
         request_id=request, key=key, item=case.item(title, header), claimed=claimed, channel=channel,
     )  # fmt: skip
 
@@ -50,7 +51,7 @@ def reports(case: Any, reporter: str, channel: str, request: str, header: str, k
 @when(parsers.parse("{reporter} reports that {key} is missing from {title}"))
 def reports_missing(case: Any, reporter: str, key: str, title: str) -> None:
     feedback.report(
-        case.district, Actor(reporter, "user", case.agency("民政局")), case.resource(title), lambda name: current(case.district, name),
+        case.district, Actor(reporter, "user", case.agency("民政局")), case.resource(title), lambda name: current(case.district.lake, name),
         request_id="missing", key=key, matter="omission", text="本人未在册",
     )  # fmt: skip
 
@@ -58,7 +59,7 @@ def reports_missing(case: Any, reporter: str, key: str, title: str) -> None:
 @when(parsers.parse("{reporter} reports that {key} in {title} infringes privacy"))
 def reports_infringement(case: Any, reporter: str, key: str, title: str) -> None:
     feedback.report(
-        case.district, Actor(reporter, "user", case.agency("民政局")), case.resource(title), lambda name: current(case.district, name),
+        case.district, Actor(reporter, "user", case.agency("民政局")), case.resource(title), lambda name: current(case.district.lake, name),
         request_id="privacy", key=key, matter="infringement", text="涉及个人隐私",
     )  # fmt: skip
 
