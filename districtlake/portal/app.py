@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -22,7 +23,7 @@ from districtlake.portal.pages import ROUTERS
 from districtlake.portal.rendering import page
 
 _STATUS: tuple[tuple[type[DistrictLakeError], int], ...] = (
-    (NotFound, 404), (AccessDenied, 403), (guard.ForgedRequest, 403), (guard.TooManyRequests, 429), (SignInRefused, 401),
+    (NotFound, 404), (AccessDenied, 403), (guard.ForgedRequest, 403), (guard.TooManyRequests, 429), (guard.TooLarge, 413), (SignInRefused, 401),
     (AccountRefused, 422), (ConcurrentChange, 409),
 )  # fmt: skip
 
@@ -34,11 +35,19 @@ def create_app(district: District, *, secure: bool = False, identity_provider: I
         secure: it is reached through TLS: cookies are sent over nothing else.
         identity_provider: sign-in by OpenID Connect beside local accounts.
     """
-    app = FastAPI(title="DistrictLake", docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(guard.check_csrf)])
+    app = FastAPI(
+        title="DistrictLake",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+        dependencies=[Depends(guard.check_csrf)],
+    )
     app.state.district = district
     app.state.secure = secure
     app.state.identity_provider = identity_provider
     app.state.sign_ins = guard.Rate(20, 60)
+    app.middleware("http")(_door)
     app.middleware("http")(guard.security_headers)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     for router in ROUTERS:
@@ -48,6 +57,11 @@ def create_app(district: District, *, secure: bool = False, identity_provider: I
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(Exception, _unexpected)
     return app
+
+
+async def _door(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+    refused = await guard.refused_at_the_door(request)
+    return await call_next(request) if refused is None else await _known(request, refused)
 
 
 async def _known(request: Request, error: Exception) -> Response:

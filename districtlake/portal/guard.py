@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict, deque
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from threading import Lock
 from typing import Annotated, cast
 
 from fastapi import Depends, Request, Response
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData
 
 from districtlake.access import sessions
 from districtlake.access.sessions import Signed
@@ -24,6 +25,7 @@ from districtlake.errors import DistrictLakeError
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 CSRF_HEADER = "X-CSRF-Token"
 CSRF_FIELD = "csrf"
+_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 HEADERS = {
     # no inline script or style anywhere: what a cell holds can never run
@@ -49,6 +51,18 @@ class ForgedRequest(DistrictLakeError):
     """An unsafe request without its session's token."""
 
     code = "access.csrf"
+
+
+class Unreadable(DistrictLakeError):
+    """A character that cannot be kept (NUL): PostgreSQL takes none."""
+
+    code = "request.unreadable"
+
+
+class TooLarge(DistrictLakeError):
+    """More than is taken in one request."""
+
+    code = "request.too_large"
 
 
 class TooManyRequests(DistrictLakeError):
@@ -86,21 +100,45 @@ async def session_of(request: Request) -> Signed | None:
     return cast("Signed | None", request.state.signed)
 
 
-async def check_csrf(request: Request) -> None:
-    """For every route: an unsafe method needs the session's token, in a header (htmx) or a form field.
+async def check_csrf(request: Request) -> AsyncIterator[None]:
+    """For every route: an unsafe method needs the session's token, in a header (htmx) or a form field. What was uploaded is closed after.
 
     Raises:
         ForgedRequest: it does not carry it.
+        Unreadable: a field has a character that no database keeps.
     """
-    if request.method in SAFE or request.url.path.startswith("/api/"):  # the interface knows no cookies: it has keys
-        return
-    signed = await session_of(request)
-    given = request.headers.get(CSRF_HEADER)
-    if given is None and request.headers.get("content-type", "").startswith(("application/x-www-form-urlencoded", "multipart/form-data")):
-        field = (await request.form()).get(CSRF_FIELD)
-        given = field if isinstance(field, str) else None
-    if not sessions.right_csrf(signed, given):
-        raise ForgedRequest("页面已过期，请求没有执行。", hint="请刷新页面后再试一次。")
+    try:
+        if request.method not in SAFE and not request.url.path.startswith("/api/"):  # the interface knows no cookies: it has keys
+            signed = await session_of(request)
+            given = request.headers.get(CSRF_HEADER)
+            form = await request.form() if request.headers.get("content-type", "").startswith(_FORMS) else FormData()
+            if given is None:
+                field = form.get(CSRF_FIELD)
+                given = field if isinstance(field, str) else None
+            if not sessions.right_csrf(signed, given):
+                raise ForgedRequest("页面已过期，请求没有执行。", hint="请刷新页面后再试一次。")
+            if any("\x00" in part for name, value in form.multi_items() for part in (name, value) if isinstance(part, str)):
+                raise Unreadable("填写的内容含有无法保存的字符。", hint="请重新输入，不要从其他程序粘贴不可见字符。")
+        yield
+    finally:
+        await request.close()
+
+
+async def refused_at_the_door(request: Request) -> DistrictLakeError | None:
+    """What is refused before its body is read: nobody who is not signed in makes the server store a file."""
+    if "\x00" in request.url.path or b"%00" in request.scope.get("query_string", b"") or "\x00" in request.scope.get("path", ""):
+        return Unreadable("这个地址含有无法处理的字符。", hint="请从工作台重新进入。")
+    if request.method in SAFE or request.url.path.startswith("/api/"):
+        return None
+    length = request.headers.get("content-length", "0")
+    most = (district_of(request).settings.max_file_mb + 1) * 2**20
+    if not length.isdecimal() or int(length[:20]) > most:
+        return TooLarge(f"上传的内容超过{most // 2**20 - 1} MB。", hint="请按月份或街道拆分，或打包为 .zip，或由前置库交换。")
+    if request.headers.get("content-type", "").startswith("multipart/"):
+        signed = await session_of(request)
+        if signed is None or signed.viewer is None:
+            return ForgedRequest("页面已过期，请求没有执行。", hint="请登录后再上传。")
+    return None
 
 
 async def signed_in(request: Request, signed: Annotated[Signed | None, Depends(session_of)]) -> Visit:
