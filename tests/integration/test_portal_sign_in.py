@@ -82,6 +82,23 @@ def test_guessing_from_one_address_is_slowed_down(client: TestClient) -> None:
     assert answers == [401] * 20 + [429]
 
 
+def test_a_claimed_address_gives_no_more_guesses_unless_a_proxy_is_trusted(client: TestClient, app: FastAPI) -> None:
+    from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
+    def guess(at: TestClient, number: int) -> int:
+        csrf = csrf_of(at.get("/sign-in").text)
+        data = {"login": "nobody", "password": "guess guess guess", "csrf": csrf}
+        return at.post(
+            "/sign-in", data=data, headers={"X-Forwarded-For": f"192.0.2.{number}", "X-Real-IP": f"192.0.2.{number}"}
+        ).status_code
+
+    app.state.sign_ins = guard.Rate(2, 60)
+    assert [guess(client, number) for number in range(3)] == [401, 401, 429]
+    app.state.sign_ins = guard.Rate(2, 60)
+    with TestClient(ProxyHeadersMiddleware(app, trusted_hosts="testclient"), base_url="http://portal.example") as behind:  # type: ignore[arg-type]
+        assert [guess(behind, number) for number in (1, 2, 3, 3, 3)] == [401, 401, 401, 401, 429]
+
+
 @pytest.mark.parametrize(
     ("asked", "to"),
     [("/tickets?x=1", "/tickets?x=1"), ("//evil.example", "/"), ("https://evil.example", "/"), ("/\\evil.example", "/"), ("javascript:x", "/"),
