@@ -51,8 +51,11 @@ def faults_of(
 ) -> list[CatalogFault]:
     """One fault for each thing wrong with one entry; ``prefix`` is where the entry stands in its file."""
     faults = []
-    for detail in error.errors(include_url=False):
+    details = error.errors(include_url=False)
+    for detail in details:
         loc = detail["loc"]
+        if detail["type"] == "too_short" and any(len(other["loc"]) > len(loc) and other["loc"][: len(loc)] == loc for other in details):
+            continue  # the list is short only because its wrong entries do not count
         problem, hint = _explained(detail, model)
         line = line_of(path, (*prefix, *loc)) if prefix or loc else ""  # a whole file has no line
         key = ".".join((*prefix, *_steps(loc, data)))
