@@ -68,6 +68,7 @@ def open_district(settings: Settings | None = None, clock: Clock | None = None) 
 
     Raises:
         CatalogError: agencies, elements, code lists or policy are broken (a broken resource alone is set aside).
+        DistrictLakeError: the state folder cannot be used.
     """
     settings = settings or Settings.from_environment()
     if "%" in str(settings.state):
@@ -76,7 +77,13 @@ def open_district(settings: Settings | None = None, clock: Clock | None = None) 
             hint="Set DISTRICTLAKE_STATE to a folder without one.", code="settings.state_path",
         )  # fmt: skip
     for folder in (settings.state, settings.lake, settings.inbox, settings.outbox, settings.locks):
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DistrictLakeError(
+                f"The folder {folder} cannot be made: {error.strerror}.",
+                hint="Check permissions and free space, or set DISTRICTLAKE_STATE to another folder.", code="settings.state_path",
+            ) from error  # fmt: skip
     catalog, errors = load_catalog_tolerant(settings.catalog_dirs)
     return District(
         settings=settings,

@@ -33,3 +33,11 @@ def test_a_percent_sign_in_the_path_is_refused_with_a_remedy(tmp_path: Path) -> 
     with pytest.raises(DistrictLakeError, match="percent sign") as refused:
         open_district(small_settings(tmp_path / "per%cent"))
     assert "DISTRICTLAKE_STATE" in refused.value.hint
+
+
+def test_a_state_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
+    settings = small_settings(tmp_path)
+    settings.state.mkdir()
+    settings.outbox.write_text("a file in the way", encoding="utf-8")
+    with pytest.raises(DistrictLakeError, match="outbox cannot be made"):
+        open_district(settings)

@@ -89,6 +89,12 @@ def test_the_yaml_is_held_against_the_sql(catalog: Path, yaml: str, key: str, pr
     assert any(problem in text and place.startswith(key) for file, place, text in found(catalog) if file == "big.yaml"), found(catalog)
 
 
+def test_wrong_entries_of_a_list_are_named_and_not_the_list_too(catalog: Path) -> None:
+    (catalog / "marts" / "base" / "big.yaml").write_text(BIG_YAML.replace("{name: ", "{sensitivity: public, name: "), encoding="utf-8")
+    problems = [problem for file, _, problem in found(catalog) if file == "big.yaml"]
+    assert problems == ["'public' is not allowed for 'sensitivity'"] * 2
+
+
 def test_a_more_sensitive_item_is_not_passed_on_by_the_way(catalog: Path) -> None:
     path = catalog / "marts" / "base" / "totals.yaml"
     path.write_text(TOTALS_YAML.replace("element: remark}", "type: text}"), encoding="utf-8")
