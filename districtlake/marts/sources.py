@@ -239,6 +239,8 @@ def _within_limits(connection: duckdb.DuckDBPyConnection, sql: str, settings: Se
             raise MartError(
                 f"The SELECT was stopped after {settings.mart_seconds:g} seconds.", hint="Narrow it, or raise DISTRICTLAKE_MART_SECONDS."
             ) from None
-        raise MartError(f"DuckDB: {duck_words(error).rstrip('.')}.", hint="Correct the mart's SQL; districtlake catalog check shows the line.") from None
+        raise MartError(
+            f"DuckDB: {duck_words(error).rstrip('.')}.", hint="Correct the mart's SQL; districtlake catalog check shows the line."
+        ) from None
     finally:
         timer.cancel()
