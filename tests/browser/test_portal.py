@@ -161,3 +161,27 @@ def test_searching_by_keyboard_changes_the_list_without_a_new_page(portal: tuple
     expect(page.locator("#found tbody tr")).to_have_count(1)
     expect(page.locator("#announce")).to_have_text("共 1 项")  # a screen reader hears it
     desk.close()
+
+
+def test_the_browser_itself_runs_nothing_that_was_written_into_a_page(portal: tuple[str, District], browser: Any) -> None:
+    """The policy in the headers, enforced: inline and foreign scripts, handlers, styles and forms to elsewhere."""
+    base, _ = portal
+    desk = Desk(browser, base).sign_in(MINE)
+    page = desk.at("/tickets")
+    ran, blocked = page.evaluate(
+        """async () => {
+            const blocked = [];
+            document.addEventListener('securitypolicyviolation', event => blocked.push(event.effectiveDirective));
+            const inline = document.createElement('script');
+            inline.textContent = 'window.ran = "inline"';
+            const foreign = document.createElement('script');
+            foreign.src = 'data:text/javascript,window.ran="foreign"';
+            document.body.append(inline, foreign);
+            document.body.insertAdjacentHTML('beforeend', '<img src="x" onerror="window.ran=\\'handler\\'"><p style="color:red">x</p>');
+            await new Promise(done => setTimeout(done, 500));
+            return [window.ran ?? null, [...new Set(blocked)].sort()];
+        }"""
+    )
+    assert ran is None
+    assert {"script-src-elem", "script-src-attr", "style-src-attr"} <= set(blocked)
+    desk.context.close()  # the refusals are on its console, as they should
