@@ -105,8 +105,9 @@ def _nights() -> tuple[bool, str, str]:
     if not nights:
         return True, "还没有运行过夜间作业", ""
     titles = {"running": "正在运行", "done": "完成", "failed": "有失败或缺少结果", "interrupted": "中断"}
-    text = f"最近一次 {nights[0].started_at.astimezone(SHANGHAI):%Y-%m-%d %H:%M}（{titles[nights[0].state]}）"
     alarms = alarms_of_last_night(district)
+    state = "interrupted" if any(alarm.code == "night.interrupted" for alarm in alarms) else nights[0].state
+    text = f"最近一次 {nights[0].started_at.astimezone(SHANGHAI):%Y-%m-%d %H:%M}（{titles[state]}）"
     failed = nights[0].state == "failed" and not alarms
     remedy = alarms[0].hint if alarms else f"看夜间报告 outbox/{nights[0].report}，排除原因后再运行一次 districtlake nightly。"
     return not alarms and not failed, "；".join([text, *(alarm.message for alarm in alarms)]), remedy

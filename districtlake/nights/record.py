@@ -15,8 +15,8 @@ from districtlake.store.tables import Night, Operation
 
 LOCK = "nightly"
 """Who holds the lock of this name is the night that runs; a night on record as running without it is dead."""
-MOST_TOLD = 31
-"""So many missed nights are named; a district that slept for a year needs no longer list."""
+MOST_NAMED = 7
+"""So many missed nights are named one by one; of more the first, the last and their number."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,9 @@ def alarms_of_record(district: District, *, locked: bool | None = None) -> list[
             )
         )
     if nights_missed := missed(district, last.night):
-        named = "、".join(f"{night}" for night in nights_missed[-MOST_TOLD:])
+        named = "、".join(f"{night}" for night in nights_missed)
+        if len(nights_missed) > MOST_NAMED:
+            named = f"{nights_missed[0]} 至 {nights_missed[-1]} 共 {len(nights_missed)} 夜"
         alarms.append(
             Alarm(
                 "night.missed",

@@ -62,7 +62,7 @@ for dimension, title in TITLES.items():
     axes.plot([str(day)[5:10] for day in part["data_date"]], 100 * part["share"], marker="o", label=title)
 axes.set_ylabel("符合规则的项次（%）")
 axes.set_title("各维度的质量，按数据日期", loc="left")
-axes.legend(frameon=False, ncols=4, fontsize=9)
+_ = axes.legend(frameon=False, ncols=4, fontsize=9)
 # %% [markdown]
 # ## 跨机构连接
 #
@@ -82,7 +82,7 @@ figure, axes = plt.subplots(figsize=(8, 2.6))
 axes.barh([STATUS.get(code, code) for code in employers["status"]], employers["persons"], color="#0072B2")
 axes.invert_yaxis()
 axes.set_xlabel("在保人数")
-axes.set_title("在保职工，按单位的登记状态", loc="left")
+_ = axes.set_title("在保职工，按单位的登记状态", loc="left")
 # %% [markdown]
 # ## 当时与现在
 #
@@ -129,7 +129,7 @@ axes.bar(streets["street_name"], streets["temporary"], bottom=streets["registere
 axes.tick_params(axis="x", labelsize=8, rotation=30)
 axes.set_ylabel("人")
 axes.set_title("各街道人口", loc="left")
-axes.legend(frameon=False)
+_ = axes.legend(frameon=False)
 # %% [markdown]
 # ## 同一结果，四种形式
 #

@@ -46,6 +46,9 @@ def test_a_night_is_missed_once_its_grace_has_passed_and_not_before(tmp_path: Pa
         (alarm,) = record.alarms_of_record(district)
         assert "2026-03-07、2026-03-08、2026-03-09 的夜间作业没有运行" in alarm.message
         assert alarm.hint
+    with (district := at(tmp_path, due + timedelta(days=364, minutes=1))).store:
+        (alarm,) = record.alarms_of_record(district)
+        assert alarm.message.startswith("2026-03-07 至 2027-03-06 共 365 夜 的夜间作业没有运行")
 
 
 def test_the_next_night_says_what_was_missed_and_then_it_is_told(tmp_path: Path) -> None:
