@@ -14,6 +14,8 @@ from districtlake.errors import OperationRefused
 app = typer.Typer(help="门户：区大数据主管机构和各单位工作人员使用的网页。", no_args_is_help=True)
 users = typer.Typer(help="门户账号。账号属于岗位；停用而不删除，办理记录保留其名。", no_args_is_help=True)
 app.add_typer(users, name="user")
+programs = typer.Typer(help="反馈接口的客户端：各单位窗口系统，每个代表一个机构。", no_args_is_help=True)
+app.add_typer(programs, name="client")
 
 Login = Annotated[str, typer.Argument(help="账号，如 health.desk")]
 
@@ -164,6 +166,53 @@ def _activate(login: str, *, active: bool) -> None:
     district = _district()
     accounts.set_active(district.store, district.clock, login, active, actor=district.settings.actor)
     console.print(f"已{'启用' if active else '停用'}账号 {accounts.normal_login(login)}。")
+
+
+@programs.command("key")
+def key(
+    name: Annotated[str, typer.Argument(help="客户端编号，如 hall")],
+    agency: Annotated[str, typer.Option("--agency", help="代表哪个机构，如 civil_affairs_bureau")],
+    display: Annotated[str, typer.Option("--display", help="名称")] = "",
+) -> None:
+    """登记反馈接口的客户端并发给密钥；已登记的换发新密钥，旧密钥作废。
+
+    例：districtlake portal client key hall --agency civil_affairs_bureau --display 办事大厅综合窗口
+    """
+    from districtlake.access import clients
+
+    district = _district()
+    given = clients.create(
+        district.store, district.clock, name, display=display, agency=agency, agencies=frozenset(district.catalog.agencies),
+        actor=district.settings.actor,
+    )  # fmt: skip
+    console.print(f"{name} 的密钥（只显示这一次）：[bold]{given}[/]", soft_wrap=True)
+
+
+@programs.command("list")
+def clients_(as_json: Json = False) -> None:
+    """列出反馈接口的客户端。
+
+    例：districtlake portal client list
+    """
+    from districtlake.access import clients
+
+    names = ("id", "display", "agency", "active", "created_at")
+    rows = [{name: getattr(found, name) for name in names} for found in clients.every(_district().store)]
+    columns = {"id": "编号", "display": "名称", "agency": "机构", "active": "启用", "created_at": "登记"}
+    show_rows(rows, columns, as_json=as_json, empty="还没有客户端：districtlake portal client key …")
+
+
+@programs.command("close")
+def close(name: Annotated[str, typer.Argument(help="客户端编号")]) -> None:
+    """停用客户端，密钥立即失效。
+
+    例：districtlake portal client close hall
+    """
+    from districtlake.access import clients
+
+    district = _district()
+    clients.close(district.store, district.clock, name, actor=district.settings.actor)
+    console.print(f"已停用客户端 {name}。")
 
 
 def _district() -> Any:

@@ -18,6 +18,7 @@ from districtlake.access.viewer import AccessDenied
 from districtlake.delivery.district import District
 from districtlake.errors import ConcurrentChange, DistrictLakeError, NotFound
 from districtlake.portal import guard
+from districtlake.portal.api.app import create_api
 from districtlake.portal.oidc import IdentityProvider
 from districtlake.portal.pages import ROUTERS
 from districtlake.portal.rendering import page
@@ -50,6 +51,7 @@ def create_app(district: District, *, secure: bool = False, identity_provider: I
     app.middleware("http")(_door)
     app.middleware("http")(guard.security_headers)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
+    app.mount("/api", create_api(district))
     for router in ROUTERS:
         app.include_router(router)
     app.add_exception_handler(DistrictLakeError, _known)
