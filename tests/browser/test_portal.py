@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +28,9 @@ pytestmark = [
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 
 
-@pytest.fixture(scope="module")
-def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, District]]:
-    folder = prepare(tmp_path_factory.mktemp("browser"))
+@contextmanager
+def served(folder: Path) -> Iterator[tuple[str, District]]:
+    """The portal over the district below ``folder``, at an address of its own."""
     with closing_store(open_small(folder)) as district:
         port = free_port()
         server = uvicorn.Server(uvicorn.Config(create_app(district), host="127.0.0.1", port=port, log_level="warning"))
@@ -36,9 +38,16 @@ def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Dist
         thread.start()
         while not server.started:
             assert thread.is_alive()
+            time.sleep(0.02)
         yield f"http://127.0.0.1:{port}", district
         server.should_exit = True
         thread.join(20)
+
+
+@pytest.fixture(scope="module")
+def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, District]]:
+    with served(prepare(tmp_path_factory.mktemp("browser"))) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +102,8 @@ def test_no_page_has_a_barrier_and_none_scrolls_sideways(portal: tuple[str, Dist
     base, _ = portal
     paths = {
         OFFICE: ("/", "/tickets", "/tickets/T2026-000001", "/board", "/resources", "/resources/registry_bureau.people", "/upload", "/feedback?resource=registry_bureau.people", "/audit", "/none"),
-        COUNTER: ("/", "/tickets"),
+        MINE: ("/", "/tickets/T2026-000001", "/answers"),
+        COUNTER: ("/", "/tickets", "/feedback?resource=registry_bureau.people"),
     }  # fmt: skip
     for login, pages in paths.items():
         desk = Desk(browser, base, width=width, colours=colours)
@@ -146,6 +156,34 @@ def test_three_roles_work_a_ticket(portal: tuple[str, District], browser: Any, t
     page.get_by_text("完成整改").first.wait_for()
     for desk in (provider, office, counter):
         desk.close()
+
+
+def test_the_excel_reply_is_downloaded_filled_and_uploaded(tmp_path_factory: pytest.TempPathFactory, browser: Any, tmp_path: Path) -> None:
+    from openpyxl import load_workbook
+
+    with served(prepare(tmp_path_factory.mktemp("reply"))) as (base, _):
+        provider = Desk(browser, base).sign_in(MINE)
+        page = provider.at("/tickets")
+        page.get_by_role("link", name="名称应简短").click()
+        number = page.url.rsplit("/", 1)[1]
+        with page.expect_download() as downloading:
+            page.get_by_role("link", name="下载").click()
+        filled = tmp_path / "反馈单.xlsx"
+        downloading.value.save_as(filled)
+        book = load_workbook(filled)
+        sheet = book["问题明细"]
+        head = [cell.value for cell in sheet[1]]
+        for row in range(2, sheet.max_row + 1):
+            sheet.cell(row, head.index("处理方式") + 1).value = "完成整改"
+        book.save(filled)
+        page = provider.at("/answers")
+        page.set_input_files("#file", filled)
+        page.locator("main form button[type=submit]").click()
+        page.get_by_text("采纳 2 行").wait_for()
+        assert provider.violations() == []
+        page = provider.at(f"/tickets/{number}")
+        page.get_by_text("待复核").first.wait_for()
+        provider.close()
 
 
 def test_searching_by_keyboard_changes_the_list_without_a_new_page(portal: tuple[str, District], browser: Any) -> None:
