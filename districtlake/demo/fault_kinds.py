@@ -230,6 +230,10 @@ def elsewhere(values: Values, rng: Random) -> Values:
     return {"address": f"浙江省宁波市海曙区{rng.choice(STREETS)[1]}另址{rng.randrange(1, 999)}号"}
 
 
+def other_area(values: Values, rng: Random) -> Values:
+    return {"area_m2": values["area_m2"] + rng.randrange(1, 20) * (1 if values["area_m2"] < 100 else -1)}  # stays within its bounds
+
+
 def other_base(values: Values, rng: Random) -> Values:
     base = values["contribution_base"]
     return {"contribution_base": base + rng.randrange(1, 99) * (1 if base < 15000 else -1)}  # stays within its bounds

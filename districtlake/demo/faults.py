@@ -111,7 +111,7 @@ FAULTS: dict[str, tuple[FaultKind, ...]] = {
         *f.dates("lease_start", "date_placeholder", "date_impossible"),
         f.declared("lease.dates_in_order", "dates_reversed", "lease_end", f.before("lease_start")),
         f.exists("person_unknown", "citizen_id", f.unknown_citizen),
-        f.conflict(later.PUBLIC_RENTAL_LEASES, lambda values, rng: {"area_m2": values["area_m2"] + rng.randrange(1, 20)}),
+        f.conflict(later.PUBLIC_RENTAL_LEASES, f.other_area),
     ),
     later.CONSTRUCTION_PERMITS.resource: (
         f.pattern("permit_no", f.cut("permit_no")),
