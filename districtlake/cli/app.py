@@ -17,6 +17,7 @@ from districtlake.cli import (
     notifications,
     portal,
     problems,
+    quality,
     sql,
     tables,
     ticket_answers,
@@ -40,6 +41,7 @@ app.add_typer(deliveries.app, name="deliveries")
 app.command("problems")(problems.problems)
 app.add_typer(ticket_answers.app, name="tickets")
 app.command("timeliness")(timeliness.timeliness)
+app.add_typer(quality.app, name="quality")
 app.command("tables")(tables.tables)
 app.command("show")(tables.show)
 app.command("history")(tables.history)

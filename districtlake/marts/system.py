@@ -5,8 +5,9 @@ To add one: its columns and its function in ``SYSTEM_TABLES``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import polars as pl
@@ -103,32 +104,46 @@ _TICKETS = SystemTable(
 
 
 # what the lake knows -----------------------------------------------------------------------------------------------
-def _layer(district: District, layer: str) -> Iterator[tuple[str, str, pl.LazyFrame]]:
-    """(agency, resource, table) for every resource that has a table of the layer."""
+def _layer(district: District, layer: str, resources: Collection[str] | None = None) -> Iterator[tuple[str, str, pl.LazyFrame]]:
+    """(agency, resource, table) for every resource (of those named) that has a table of the layer."""
     for resource in sorted(district.catalog.resources.values(), key=lambda one: one.id):
+        if resources is not None and resource.id not in resources:
+            continue
         path = str(address(district.lake, layer, resource.id))
         if DeltaTable.is_deltatable(path):
             yield resource.agency, resource.id, scan_delta(DeltaTable(path))
 
 
-def _problems(district: District) -> pl.DataFrame:
-    names = [name for name in _PROBLEMS.columns if name not in ("agency", "resource")]
+def problems_of(district: District, columns: Sequence[str] | None = None, resources: Collection[str] | None = None) -> pl.DataFrame:
+    """Rows of ``system.problems`` of the resources named (None: all), in ``columns`` of it beside ``agency`` and ``resource``."""
+    names = [name for name in columns or _PROBLEMS.columns if name not in ("agency", "resource")]
     frames = [
         scan.select(names).collect().with_columns(agency=pl.lit(agency), resource=pl.lit(resource))
-        for agency, resource, scan in _layer(district, "problems")
+        for agency, resource, scan in _layer(district, "problems", resources)
     ]
-    return pl.concat(frames) if frames else pl.DataFrame(schema=_PROBLEMS.schema)
+    schema = {name: dtype for name, dtype in _PROBLEMS.schema.items() if name in (*names, "agency", "resource")}
+    return pl.concat(frames) if frames else pl.DataFrame(schema=schema)
 
 
-def _results(district: District) -> pl.DataFrame:
+def results_of(
+    district: District, first: date | None = None, last: date | None = None, resources: Collection[str] | None = None
+) -> pl.DataFrame:
+    """Rows of ``system.results`` of the resources named and the days from ``first`` to ``last`` (None: all). ``current`` is among those read."""
     # Results are filed under deliveries; their day is the one the data speaks of, else the day of receipt.
     days = _deliveries(district).select(
         delivery=pl.col("delivery"), data_date=pl.coalesce("data_date", "received_date"), delivery_state=pl.col("state")
     )
+    wanted = pl.lit(True)
+    if first is not None or last is not None:
+        days = days.filter(pl.col("data_date").is_between(first or date.min, last or date.max))
+        wanted = pl.col("_delivery").is_in(days["delivery"].implode())
     names = [name for name in _RESULTS.columns if name not in ("agency", "resource", "delivery", "data_date", "delivery_state", "current")]
     frames = [
-        scan.select(pl.col("_delivery").alias("delivery"), *names).collect().with_columns(agency=pl.lit(agency), resource=pl.lit(resource))
-        for agency, resource, scan in _layer(district, "results")
+        scan.filter(wanted)
+        .select(pl.col("_delivery").alias("delivery"), *names)
+        .collect()
+        .with_columns(agency=pl.lit(agency), resource=pl.lit(resource))
+        for agency, resource, scan in _layer(district, "results", resources)
     ]
     found = pl.concat(frames) if frames else pl.DataFrame(schema=_RESULTS.schema).drop("data_date", "delivery_state", "current")
     latest = pl.col("validated_at") == pl.col("validated_at").max().over("resource")
@@ -142,9 +157,9 @@ _RESULTS = SystemTable(
         "delivery_state": (pl.String, "交付状态"), "rule": (pl.String, "规则"), "rule_title": (pl.String, "说明"),
         "dimension": (pl.String, "维度"), "severity": (pl.String, "严重程度"), "on_failure": (pl.String, "后果"),
         "scope": (pl.String, "范围"), "outcome": (pl.String, "结论"), "evaluated": (pl.Int64, "评价数 B"), "passed": (pl.Int64, "符合数 A"),
-        "failed": (pl.Int64, "不符合数"), "validated_at": (INSTANT, "校验时间"), "current": (pl.Boolean, "是否该资源最近一次"),
+        "failed": (pl.Int64, "不符合数"), "reason": (pl.String, "未评价的原因"), "validated_at": (INSTANT, "校验时间"), "current": (pl.Boolean, "是否该资源最近一次"),
     },
-    _results,
+    results_of,
 )  # fmt: skip
 
 _PROBLEMS = SystemTable(
@@ -156,7 +171,7 @@ _PROBLEMS = SystemTable(
         "first_delivery": (pl.String, "首次交付"), "first_seen_at": (INSTANT, "首次发现"), "last_delivery": (pl.String, "最近交付"),
         "last_seen_at": (INSTANT, "最近发现"), "closed_at": (INSTANT, "关闭时间"), "sightings": (pl.Int64, "出现次数"),
     },
-    _problems,
+    problems_of,
 )  # fmt: skip
 
 

@@ -118,6 +118,29 @@ class Handling(_Frozen):
     reports_per_day: Parameter[Annotated[int, Field(ge=1)]] | None = None
 
 
+QUALITY_DIMENSIONS = ("normativity", "completeness", "accuracy", "consistency", "timeliness", "accessibility")
+
+
+class QualityWeights(Sourced):
+    """What each dimension of GB/T 36344 weighs in the total of the quality report. The standard gives none: equal by default."""
+
+    weights: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]]
+
+    @field_validator("weights")
+    @classmethod
+    def _every_dimension(cls, value: dict[str, float]) -> dict[str, float]:
+        if set(value) != set(QUALITY_DIMENSIONS):
+            raise ValueError(f"not one weight for each dimension; write one line for each of {', '.join(QUALITY_DIMENSIONS)}")
+        if not any(value.values()):
+            raise ValueError("every weight is 0; give at least one dimension a weight above 0")
+        return value
+
+
+EQUAL_WEIGHTS = QualityWeights(
+    weights=dict.fromkeys(QUALITY_DIMENSIONS, 1.0), article="GB/T 36344-2018", basis="internal", note="标准没有规定权重，默认相等"
+)
+
+
 class PolicyPack(_Frozen):
     """One version of the rules of procedure."""
 
@@ -133,6 +156,7 @@ class PolicyPack(_Frozen):
     update_grace: CycleDurations  # after the end of a cycle, until the update is overdue
     update_near: CycleDurations  # before the end of a cycle, from when it is near
     handling: Handling = Handling()
+    quality_weights: QualityWeights = EQUAL_WEIGHTS
     required_fields: Choices
     sharing_classes: Choices
     opening_classes: Choices

@@ -85,14 +85,8 @@ def punctuality(district: District, first: date, last: date) -> pl.DataFrame:
         Columns of ``SCHEMA``: ``due`` B, ``in_time`` A (``in_grace`` of them only thanks to the grace), ``missed`` B - A, ``share`` A/B,
         null without any due. Summed over resources, A and B are summed, never shares.
     """
-    now = min(district.clock.now(), end_of(last) + _longest_grace(district.policy))
-    with district.store.session(read_only=True) as session:
-        updates = updates_until(session, now, waiting=True)
     rows = []
-    for resource in sorted(district.catalog.resources.values(), key=lambda resource: resource.id):
-        if district.policy.update_grace.cycles[resource.update_cycle] is None:
-            continue
-        counted = [d for d in duties(resource, updates.get(resource.id, []), now, district.policy) if first <= d.due.day <= last]
+    for resource, counted in duties_between(district, first, last):
         came = [duty for duty in counted if duty.received_at is not None]
         rows.append(
             {
@@ -104,6 +98,18 @@ def punctuality(district: District, first: date, last: date) -> pl.DataFrame:
             }
         )  # fmt: skip
     return pl.DataFrame(rows, schema=SCHEMA)
+
+
+def duties_between(district: District, first: date, last: date) -> Iterator[tuple[Resource, list[Duty]]]:
+    """Every resource with a due date, in order of ids, and its updates due from ``first`` to ``last`` that are decided."""
+    now = min(district.clock.now(), end_of(last) + _longest_grace(district.policy))
+    with district.store.session(read_only=True) as session:
+        updates = updates_until(session, now, waiting=True)
+    for resource in sorted(district.catalog.resources.values(), key=lambda resource: resource.id):
+        if district.policy.update_grace.cycles[resource.update_cycle] is None:
+            continue
+        counted = duties(resource, updates.get(resource.id, []), now, district.policy)
+        yield resource, [duty for duty in counted if first <= duty.due.day <= last]
 
 
 def _longest_grace(policy: PolicyPack) -> timedelta:
