@@ -6,8 +6,11 @@ import os
 from datetime import time
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from districtlake.errors import DistrictLakeError
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
@@ -19,8 +22,9 @@ class Settings(BaseModel):
     agencies and elements to the first), DISTRICTLAKE_INBOX, DISTRICTLAKE_STORE_URL, DISTRICTLAKE_SETTLE_SECONDS,
     DISTRICTLAKE_MAX_FILE_MB, DISTRICTLAKE_SQL_MEMORY_MB, DISTRICTLAKE_ACTOR, DISTRICTLAKE_EVENT_LOG_DAYS,
     DISTRICTLAKE_NIGHTLY_AT, DISTRICTLAKE_NIGHTLY_GRACE_HOURS; of mails and webhooks DISTRICTLAKE_SMTP_HOST, DISTRICTLAKE_SMTP_PORT,
-    DISTRICTLAKE_SMTP_SECURITY, DISTRICTLAKE_SMTP_USER, DISTRICTLAKE_SMTP_PASSWORD_FILE, DISTRICTLAKE_MAIL_FROM,
-    DISTRICTLAKE_PORTAL_URL, DISTRICTLAKE_WEBHOOK_HOSTS (separated by commas).
+    DISTRICTLAKE_SMTP_SECURITY, DISTRICTLAKE_SMTP_CA_FILE, DISTRICTLAKE_SMTP_USER, DISTRICTLAKE_SMTP_PASSWORD_FILE,
+    DISTRICTLAKE_MAIL_FROM, DISTRICTLAKE_PORTAL_URL, DISTRICTLAKE_WEBHOOK_HOSTS (separated by commas); of the portal
+    DISTRICTLAKE_UPLOAD_MB.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -31,9 +35,9 @@ class Settings(BaseModel):
     inbox: Path = PROJECT_ROOT / ".state" / "inbox"
     store_url: str = ""
     settle_seconds: float = 2.0  # a file changed more recently than this is still being written
-    max_file_mb: int = 4096  # the unpacked size of one delivered file
+    max_file_mb: int = Field(default=4096, gt=0)  # the unpacked size of one delivered file
     mart_seconds: float = 3600  # how long one mart's SELECT may run: a night must end
-    sql_memory_mb: int = 1024  # what one SQL statement may hold in memory; the rest spills into state/spill
+    sql_memory_mb: int = Field(default=1024, gt=0)  # what one SQL statement may hold in memory; the rest spills into state/spill
     actor: str = "system"
     event_log_days: int = 30
     nightly_at: time = time(2, 0)  # Shanghai time; the schedule's
@@ -41,11 +45,22 @@ class Settings(BaseModel):
     smtp_host: str = ""  # empty: no mail is sent, messages wait
     smtp_port: int = 587
     smtp_security: Literal["starttls", "tls", "none"] = "starttls"
+    smtp_ca_file: Path | None = None  # PEM: the only authorities whose certificate is accepted; None: the system's
     smtp_user: str = ""
     smtp_password_file: Path | None = None
     mail_from: str = ""  # empty: the data office's own mailbox
-    portal_url: str = ""  # what links in messages begin with, e.g. https://portal.district.example
+    portal_url: str = ""  # the portal's public address, e.g. https://portal.district.example: in links, and the host it answers to
+    upload_mb: int = Field(default=200, gt=0)  # one file handed in through the portal; larger ones come through the inbox
     webhook_hosts: str = ""  # the only places that may be called: host, host:port, or http://host:port where there is no TLS
+
+    @field_validator("portal_url")
+    @classmethod
+    def _an_address(cls, given: str) -> str:
+        address = urlsplit(given)
+        plain = address.path in ("", "/") and not address.query and not address.fragment and address.username is None
+        if given and not (address.scheme in ("http", "https") and address.hostname and plain):
+            raise ValueError("write scheme and host only, such as https://portal.district.example")
+        return given.rstrip("/")
 
     @property
     def secrets(self) -> Path:
@@ -73,6 +88,11 @@ class Settings(BaseModel):
 
     @classmethod
     def from_environment(cls, **overrides: object) -> Settings:
+        """The settings of the environment; ``overrides`` that are not None count more.
+
+        Raises:
+            DistrictLakeError: a variable's value will not do; it is named.
+        """
         env = os.environ
         values: dict[str, object] = {}
         if text := env.get("DISTRICTLAKE_STATE"):
@@ -86,7 +106,15 @@ class Settings(BaseModel):
             if text := env.get(variable):
                 values[name] = text
         values.update({key: value for key, value in overrides.items() if value is not None})
-        return cls.model_validate(values)
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_context=False)[0]
+            name = str(first["loc"][0]) if first["loc"] else ""
+            raise DistrictLakeError(
+                f"{_SCALARS.get(name, name)} cannot be {str(first['input'])[:80]!r}: {first['msg']}.", hint="Set it as the README says, or not at all.",
+                code="settings.invalid",
+            ) from None  # fmt: skip
 
 
 _SCALARS = {
@@ -102,9 +130,11 @@ _SCALARS = {
     "smtp_host": "DISTRICTLAKE_SMTP_HOST",
     "smtp_port": "DISTRICTLAKE_SMTP_PORT",
     "smtp_security": "DISTRICTLAKE_SMTP_SECURITY",
+    "smtp_ca_file": "DISTRICTLAKE_SMTP_CA_FILE",
     "smtp_user": "DISTRICTLAKE_SMTP_USER",
     "smtp_password_file": "DISTRICTLAKE_SMTP_PASSWORD_FILE",
     "mail_from": "DISTRICTLAKE_MAIL_FROM",
     "portal_url": "DISTRICTLAKE_PORTAL_URL",
+    "upload_mb": "DISTRICTLAKE_UPLOAD_MB",
     "webhook_hosts": "DISTRICTLAKE_WEBHOOK_HOSTS",
 }

@@ -42,6 +42,7 @@ def settings(tmp_path: Path) -> Settings:
         catalog_dirs=(PROJECT_ROOT / "catalog",),
         settle_seconds=0,
         actor="test",
+        portal_url="http://portal.example",
     )
 
 

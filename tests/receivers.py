@@ -38,7 +38,7 @@ class Mailbox:
 
     def authenticate(self, server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
         self.auth.append(data.login.decode())
-        return AuthResult(success=data.password == b"right")
+        return AuthResult(success=data.password == b"right", handled=False)  # the server answers, 535 when it was wrong
 
     @property
     def ids(self) -> list[str]:

@@ -75,7 +75,8 @@ def small_settings(folder: Path, **changes: object) -> Settings:
     if not catalog.is_dir():
         write_catalog(catalog)
     settings = Settings(
-        state=folder / "state", inbox=folder / "state" / "inbox", catalog_dirs=(catalog,), settle_seconds=0, actor="test"
+        state=folder / "state", inbox=folder / "state" / "inbox", catalog_dirs=(catalog,), settle_seconds=0, actor="test",
+        portal_url="http://portal.example",
     )  # fmt: skip
     return settings.model_copy(update=changes)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from typing import Annotated
 
 import typer
 
@@ -23,6 +25,7 @@ from districtlake.cli import (
     ticket_answers,
     timeliness,
 )
+from districtlake.cli.faults import DEBUG, told
 from districtlake.cli.output import fail
 from districtlake.errors import DistrictLakeError
 
@@ -55,12 +58,21 @@ app.add_typer(demo.app, name="demo")
 app.command("doctor")(doctor.doctor)
 
 
+@app.callback()
+def _before(debug: Annotated[bool, typer.Option("--debug", help="系统出错时显示出错位置（同 DISTRICTLAKE_DEBUG=1）")] = False) -> None:
+    if debug:
+        os.environ[DEBUG] = "1"
+
+
 def run() -> None:
-    """Run the command line; our own errors become a sentence and an exit code, never a traceback."""
+    """Run the command line; every error becomes a sentence and an exit code, never a traceback."""
+    as_json = "--json" in sys.argv
     try:
         app()
     except DistrictLakeError as error:
-        sys.exit(fail(error, as_json="--json" in sys.argv))
+        sys.exit(fail(error, as_json=as_json))
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(141)
+    except Exception as error:
+        sys.exit(told(error, as_json=as_json))

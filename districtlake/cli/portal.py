@@ -34,16 +34,22 @@ def serve(
     """
     import uvicorn
 
+    from districtlake.portal.app import check_public_address
+    from districtlake.portal.oidc import IdentityProvider
     from districtlake.portal.serving import configure
+    from districtlake.settings import Settings
 
     if host not in ("127.0.0.1", "::1", "localhost") and not behind_tls:
         raise OperationRefused(
             f"The portal would be reachable at {host} without encryption.", hint="Put it behind a proxy with TLS and add --behind-tls."
         )
+    settings = Settings.from_environment()
+    check_public_address(settings, secure=behind_tls, identity_provider=IdentityProvider.from_environment() is not None)
     configure(secure=behind_tls)
     if demonstration:
         _demonstration_accounts()
-    console.print(f"门户：http://{host}:{port}　（Ctrl-C 结束）")
+    outside = f"，对外 {settings.portal_url}" if settings.portal_url else ""
+    console.print(f"门户：http://{host}:{port}{outside}　（Ctrl-C 结束）")
     uvicorn.run(
         "districtlake.portal.serving:application", factory=True, host=host, port=port, workers=workers, log_level="warning",
         proxy_headers=behind_tls, server_header=False, timeout_keep_alive=75,  # longer than a proxy keeps an idle connection: it never meets a closed one

@@ -62,7 +62,7 @@ def send(district: District, *, everything: bool = True, between: Callable[[str]
                 _hand_over(district, claimed, mailer)
             except WayClosed as error:
                 _put_back(district, claimed)
-                done.closed = error.message
+                done.closed = str(error)
                 ways.discard("mail")
                 continue
             except NotReceived as error:

@@ -17,15 +17,16 @@ from districtlake.access.accounts import AccountRefused, SignInRefused
 from districtlake.access.viewer import AccessDenied
 from districtlake.delivery.district import District
 from districtlake.errors import ConcurrentChange, DistrictLakeError, NotFound
-from districtlake.portal import guard
+from districtlake.portal import door, guard
 from districtlake.portal.api.app import create_api
 from districtlake.portal.oidc import IdentityProvider
 from districtlake.portal.pages import ROUTERS
 from districtlake.portal.rendering import page
+from districtlake.settings import Settings
 
 _STATUS: tuple[tuple[type[DistrictLakeError], int], ...] = (
     (NotFound, 404), (AccessDenied, 403), (guard.ForgedRequest, 403), (guard.TooManyRequests, 429), (guard.TooLarge, 413), (SignInRefused, 401),
-    (AccountRefused, 422), (ConcurrentChange, 409),
+    (AccountRefused, 422), (ConcurrentChange, 409), (door.UnknownHost, 421),
 )  # fmt: skip
 
 
@@ -35,7 +36,11 @@ def create_app(district: District, *, secure: bool = False, identity_provider: I
     Args:
         secure: it is reached through TLS: cookies are sent over nothing else.
         identity_provider: sign-in by OpenID Connect beside local accounts.
+
+    Raises:
+        DistrictLakeError: behind TLS, or with an identity provider, the public address is not set.
     """
+    check_public_address(district.settings, secure=secure, identity_provider=identity_provider is not None)
     app = FastAPI(
         title="DistrictLake",
         docs_url=None,
@@ -45,9 +50,11 @@ def create_app(district: District, *, secure: bool = False, identity_provider: I
         dependencies=[Depends(guard.check_csrf)],
     )
     app.state.district = district
+    app.state.hosts = door.hosts_of(district.settings)
     app.state.secure = secure
     app.state.identity_provider = identity_provider
     app.state.sign_ins = guard.Rate(20, 60)
+    app.add_middleware(door.BodyLimit)
     app.middleware("http")(_door)
     app.middleware("http")(guard.security_headers)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
@@ -61,8 +68,26 @@ def create_app(district: District, *, secure: bool = False, identity_provider: I
     return app
 
 
+def check_public_address(settings: Settings, *, secure: bool, identity_provider: bool) -> None:
+    """Whose name the portal answers to and where an identity provider sends people back is a setting, never what a request says.
+
+    Raises:
+        DistrictLakeError: it is needed and not set, or is not TLS although the portal stands behind TLS.
+    """
+    if secure and not settings.portal_url.startswith("https://"):
+        raise DistrictLakeError(
+            "Behind TLS the portal must know its public address.", hint="Set DISTRICTLAKE_PORTAL_URL=https://portal.district.example.",
+            code="settings.portal_url",
+        )  # fmt: skip
+    if identity_provider and not settings.portal_url:
+        raise DistrictLakeError(
+            "DISTRICTLAKE_OIDC_ISSUER is set, DISTRICTLAKE_PORTAL_URL is not.",
+            hint="Set it: the identity provider sends people back there, to /oidc/callback.", code="settings.oidc",
+        )  # fmt: skip
+
+
 async def _door(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-    refused = await guard.refused_at_the_door(request)
+    refused = await door.refused(request)
     return await call_next(request) if refused is None else await _known(request, refused)
 
 
@@ -80,6 +105,8 @@ async def _known(request: Request, error: Exception) -> Response:
 
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if isinstance(error, door.BodyTooLarge):
+        return await _known(request, door.too_large(error.most))
     words = {404: "没有这个页面。", 405: "这个地址不接受这种请求。"}
     return await _answer(request, error.status_code, words.get(error.status_code, "请求无法处理。"), "请从工作台重新进入。", "http")
 

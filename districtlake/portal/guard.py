@@ -1,4 +1,4 @@
-"""What every request passes: its session, the CSRF token, the rate of sign-ins, the security headers.
+"""What every request passes after the door (``door``): its session, the CSRF token, the rate of sign-ins, the security headers.
 
 Pages get a ``Visit``: the district, who asks, and nothing else, so a route cannot forget whose data it shows.
 """
@@ -122,23 +122,6 @@ async def check_csrf(request: Request) -> AsyncIterator[None]:
         yield
     finally:
         await request.close()
-
-
-async def refused_at_the_door(request: Request) -> DistrictLakeError | None:
-    """What is refused before its body is read: nobody who is not signed in makes the server store a file."""
-    if "\x00" in request.url.path or b"%00" in request.scope.get("query_string", b"") or "\x00" in request.scope.get("path", ""):
-        return Unreadable("这个地址含有无法处理的字符。", hint="请从工作台重新进入。")
-    if request.method in SAFE or request.url.path.startswith("/api/"):
-        return None
-    length = request.headers.get("content-length", "0")
-    most = (district_of(request).settings.max_file_mb + 1) * 2**20
-    if not length.isdecimal() or int(length[:20]) > most:
-        return TooLarge(f"上传的内容超过{most // 2**20 - 1} MB。", hint="请按月份或街道拆分，或打包为 .zip，或由前置库交换。")
-    if request.headers.get("content-type", "").startswith("multipart/"):
-        signed = await session_of(request)
-        if signed is None or signed.viewer is None:
-            return ForgedRequest("页面已过期，请求没有执行。", hint="请登录后再上传。")
-    return None
 
 
 async def signed_in(request: Request, signed: Annotated[Signed | None, Depends(session_of)]) -> Visit:

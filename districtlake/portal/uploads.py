@@ -17,7 +17,6 @@ from typing import BinaryIO
 from districtlake.errors import DistrictLakeError
 from districtlake.ingestion.workbook_guard import is_workbook
 
-MOST_BYTES = 200 * 2**20
 _OLE = bytes.fromhex("d0cf11e0a1b11ae1")
 _ZIP = b"PK\x03\x04"
 _MACROS = ("vbaproject.bin", "vbadata.xml", "xlm.bin")
@@ -52,7 +51,7 @@ def clean_name(name: str) -> str:
 
 
 @contextmanager
-def kept(source: BinaryIO, name: str, folder: Path, *, most: int = MOST_BYTES) -> Iterator[Path]:
+def kept(source: BinaryIO, name: str, folder: Path, *, most: int) -> Iterator[Path]:
     """The upload as a file of its own below ``folder`` while the block runs.
 
     Raises:

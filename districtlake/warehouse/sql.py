@@ -30,6 +30,7 @@ from districtlake.warehouse.statement import QueryError, Statement, duck_words, 
 __all__ = ["QueryError", "Session", "query"]
 
 MEMORY = "2GB"
+_MEMORY = re.compile(r"\s*\d+(\.\d+)?\s*([KMGT]i?)?B\s*", re.IGNORECASE)
 BATCH_ROWS = 50_000
 _HANDLE = "__lake"
 
@@ -77,6 +78,10 @@ class Session:
         self._expired = False
         self._timer: threading.Timer | None = None
         config: dict[str, Any] = {"threads": min(os.cpu_count() or 2, 8), "memory_limit": memory, "python_enable_replacements": False}
+        if not _MEMORY.fullmatch(memory) or not float(
+            memory.strip().rstrip("BIKMGTbikmgt ")
+        ):  # DuckDB takes "-5GB" and "none" for no limit at all
+            raise QueryError(f"{memory[:40]!r} is no memory limit.", hint="内存上限写作 500MB、2GB，必须大于0。", code="sql.memory_limit")
         config["temp_directory"] = str(spill) if spill else ""
         try:
             self.connection = duckdb.connect(":memory:", config=config)

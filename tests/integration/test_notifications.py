@@ -155,10 +155,10 @@ def test_it_signs_in_with_the_password_of_the_file_and_not_without(folder: Path,
         closing_store(open_small(folder, **{**options, "smtp_port": port})) as district,
     ):
         (tmp_path / "password").write_text("wrong", encoding="utf-8")
-        assert "does not let us in" in send(district).closed
+        assert "does not let lake in" in send(district).closed
         (tmp_path / "password").write_text("right\n", encoding="utf-8")
         assert send(district).sent == 1
-    assert box.auth == ["lake", "lake"]
+    assert set(box.auth) == {"lake"}
     assert len(received.mails) == 1
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -303,6 +305,49 @@ def test_nobody_outside_makes_the_server_store_a_file(enter: Enter) -> None:
         "/upload", content=b"x", headers={"Content-Length": str(10**12), "Content-Type": "multipart/form-data; boundary=b"}
     )
     assert too_long.status_code == 413
+
+
+async def _stream(app: FastAPI, headers: dict[str, str], start: bytes, most: int) -> tuple[int, str, int]:
+    """Post without an end, as no client library does: status, page, and how many bytes were asked for."""
+    given, answer = 0, {"status": 0, "body": b""}
+
+    async def receive() -> dict[str, Any]:
+        nonlocal given
+        chunk = start if given == 0 else b"a" * 2**16
+        given += len(chunk)
+        return {"type": "http.request", "body": chunk, "more_body": given < most}
+
+    async def send(message: Any) -> None:
+        answer["status"] = message.get("status", answer["status"])
+        answer["body"] += message.get("body", b"")
+
+    scope = {
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST", "scheme": "http", "path": "/upload", "raw_path": b"/upload",
+        "root_path": "", "query_string": b"", "client": ("192.0.2.1", 1), "server": ("portal.example", 80),
+        "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
+    }  # fmt: skip
+    await app(scope, receive, send)
+    return answer["status"], answer["body"].decode(), given
+
+
+def test_a_body_that_does_not_say_its_length_is_stopped_on_its_way(district: District) -> None:
+    """Of an upload and a form without an end only a little more than the limit is ever taken; the refusal is Chinese."""
+    app = create_app(replace(district, settings=district.settings.model_copy(update={"upload_mb": 1})))
+    with TestClient(app, base_url="http://portal.example", follow_redirects=False) as client:
+        sign_in(client, MINE)
+        token = token_of(client)
+        common = {"Host": "portal.example", "Cookie": f"districtlake={client.cookies['districtlake']}", CSRF_HEADER: token}
+        part = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\n'
+        for kind, start in (("multipart/form-data; boundary=b", part), ("application/x-www-form-urlencoded", b"reason=")):
+            status, page, taken = asyncio.run(_stream(app, {**common, "Content-Type": kind}, start, 50 * 2**20))
+            assert status in ((413,) if kind.startswith("multipart") else (413, 400)), "or a field of it was too long before"
+            assert status == 400 or "超过2 MB" in page
+            assert taken < 2 * 2**20 + 2**18, "no more of it was read"
+        assert list((district.settings.state / "uploads").glob("*")) == []
+        file = b"n,m\n" * 300_000  # fits the body's limit, not the file's
+        answer = client.post("/upload", data={"csrf": token, "resource": PEOPLE}, files={"file": ("a.csv", file)})
+        assert answer.status_code == 409
+        assert "超过1 MB" in answer.text
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from fastapi import FastAPI
@@ -13,10 +15,13 @@ from fastapi.testclient import TestClient
 
 from districtlake.access import accounts
 from districtlake.access.accounts import NewAccount
+from districtlake.delivery.district import District
+from districtlake.errors import DistrictLakeError
 from districtlake.portal import guard
 from districtlake.portal.app import create_app
 from districtlake.portal.oidc import IdentityProvider
 from districtlake.portal.pages.sign_in import inside
+from districtlake.settings import Settings
 from tests.portal_people import PASSWORD, csrf_of, sign_in
 
 
@@ -122,7 +127,9 @@ def test_every_answer_forbids_foreign_scripts_and_frames(client: TestClient) -> 
 
 
 def test_behind_tls_the_cookie_is_bound_to_the_host(app: FastAPI) -> None:
-    with TestClient(create_app(app.state.district, secure=True), base_url="https://portal.example") as client:
+    district = app.state.district
+    settings = district.settings.model_copy(update={"portal_url": "https://portal.example"})
+    with TestClient(create_app(replace(district, settings=settings), secure=True), base_url="https://portal.example") as client:
         answer = client.get("/sign-in")
     assert answer.headers["set-cookie"].startswith("__Host-districtlake=")
     assert "Secure" in answer.headers["set-cookie"]
@@ -192,6 +199,62 @@ def test_a_callback_nobody_asked_for_lets_nobody_in(app: FastAPI, provider: str)
         assert client.get("/oidc/callback?code=x&state=y").headers["location"] == "/sign-in"
         client.get("/oidc/start")
         assert client.get("/oidc/callback?code=x&state=another").status_code == 401
+
+
+def test_the_way_back_from_the_identity_provider_is_the_public_address_whatever_the_request_says(app: FastAPI, provider: str) -> None:
+    known = IdentityProvider(provider, "portal", "not a secret")
+    with TestClient(
+        create_app(app.state.district, identity_provider=known), base_url="http://127.0.0.1:8000", follow_redirects=False
+    ) as client:
+        for headers in (
+            {},
+            {"Host": "localhost"},
+            {"X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "javascript", "Forwarded": "host=evil.example"},
+        ):
+            started = client.get("/oidc/start", headers=headers)
+            assert started.status_code == 302
+            asked = parse_qs(urlsplit(started.headers["location"]).query)
+            assert asked["redirect_uri"] == ["http://portal.example/oidc/callback"]
+
+
+def test_a_host_that_is_not_ours_gets_no_answer(client: TestClient) -> None:
+    for path in ("/", "/sign-in", "/static/portal.css", "/health", "/api/openapi.json", "/oidc/start"):
+        for host in (
+            "evil.example",
+            "portal.example.evil.example",
+            "portal.example@evil.example",
+            "evil.example/portal.example",
+            "",
+            "[::1",
+            "portal.example:x y",
+        ):
+            answer = client.get(path, headers={"Host": host})
+            assert answer.status_code == 421, (path, host)
+            assert "evil" not in answer.text + str(dict(answer.headers))
+        for host in ("portal.example", "PORTAL.example:8443", "127.0.0.1:8000", "[::1]:8000", "localhost"):
+            assert client.get(path, headers={"Host": host}).status_code != 421, (path, host)
+
+
+def test_the_public_address_must_be_set_where_it_is_needed(app: FastAPI) -> None:
+    def at(address: str) -> District:
+        return replace(app.state.district, settings=app.state.district.settings.model_copy(update={"portal_url": address}))
+
+    for address in ("", "http://portal.example"):
+        with pytest.raises(DistrictLakeError, match="public address"):
+            create_app(at(address), secure=True)
+    with pytest.raises(DistrictLakeError, match="DISTRICTLAKE_PORTAL_URL"):
+        create_app(at(""), identity_provider=IdentityProvider("https://id.example", "portal", "not a secret"))
+
+
+@pytest.mark.parametrize(
+    "address", ["portal.example", "ftp://portal.example", "https://", "https://portal.example/path", "https://a@portal.example"]
+)
+def test_a_public_address_that_is_none_is_named(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DISTRICTLAKE_PORTAL_URL", address)
+    with pytest.raises(DistrictLakeError, match="DISTRICTLAKE_PORTAL_URL"):
+        Settings.from_environment()
+    monkeypatch.setenv("DISTRICTLAKE_PORTAL_URL", "https://portal.example:8443/")
+    assert Settings.from_environment().portal_url == "https://portal.example:8443"
 
 
 def test_the_vendored_files_are_those_of_the_manifest() -> None:

@@ -234,7 +234,7 @@ def test_disguised_and_dangerous_uploads_are_refused(enter: Enter, district: Dis
 
 
 def test_an_oversized_upload_is_refused(enter: Enter, app: FastAPI, district: District) -> None:
-    app.state.district = replace(district, settings=district.settings.model_copy(update={"max_file_mb": 1}))
+    app.state.district = replace(district, settings=district.settings.model_copy(update={"upload_mb": 1}))
     refused = _upload(enter(MINE), "people.csv", b"x" * (2**20 + 1))
     assert refused.status_code == 409
     assert "超过1 MB" in refused.text

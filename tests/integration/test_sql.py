@@ -165,6 +165,11 @@ def test_limits_of_time_and_memory_end_in_a_sentence(district: District) -> None
     with pytest.raises(QueryError, match="more memory") as caught:
         rows(district, "select list(n) from range(50000000) r(n)", memory="30MB")
     assert caught.value.code == "sql.memory"
+    for unlimited in ("-5GB", "none", "-1", "0GB", "0.0 MB", "", "80%", "1e3GB"):
+        with pytest.raises(QueryError) as caught:
+            rows(district, "select 1", memory=unlimited)
+        assert caught.value.code == "sql.memory_limit", unlimited
+    assert rows(district, "select 1 n", memory=" 1.5 gib ")
 
 
 def test_predicates_and_columns_reach_the_files(district: District) -> None:

@@ -18,7 +18,7 @@ from districtlake.warehouse.commit import read
 
 router = APIRouter()
 MOST_FAULTS = 200
-MOST_BYTES = 100 * 2**20
+MOST_MB = 100
 
 
 @router.get("/answers")
@@ -31,8 +31,12 @@ def _form(visit: Visit, *, done: Answered | None = None, refused: DistrictLakeEr
     words = visit.district.policy.dispositions.values | {"extension": EXTENSION}
     return page(
         visit.request, "answers.html", visit.signed, status=409 if refused else 200, done=done, refused=refused, words=words,
-        taken=sum(count for _, _, count in done.done) if done else 0, most=MOST_FAULTS,
+        taken=sum(count for _, _, count in done.done) if done else 0, most=MOST_FAULTS, most_mb=_most_mb(visit),
     )  # fmt: skip
+
+
+def _most_mb(visit: Visit) -> int:
+    return min(MOST_MB, visit.district.settings.upload_mb)
 
 
 @router.post("/answers")
@@ -45,7 +49,7 @@ def take(visit: Visiting, file: Annotated[UploadFile, File()]) -> Response:
         return read(district.lake, "problems", resource)
 
     try:
-        with kept(file.file, file.filename or "", district.settings.state / "uploads", most=MOST_BYTES) as path:
+        with kept(file.file, file.filename or "", district.settings.state / "uploads", most=_most_mb(visit) * 2**20) as path:
             done = answer_package(district, path, actor_of(visit.viewer), register, seal_of(district.settings.secrets))
     except DistrictLakeError as error:
         return _form(visit, refused=error)

@@ -31,7 +31,7 @@ def _form(visit: Visiting, resource: str, *, refused: DistrictLakeError | None =
     mine = [one for one in visit.district.catalog.resources.values() if viewer.sees(one.agency)]
     return page(
         visit.request, "upload.html", visit.signed, status=409 if refused else 200, resources=sorted(mine, key=lambda one: one.id),
-        chosen=resource, refused=refused, taken=taken, again=again,
+        chosen=resource, refused=refused, taken=taken, again=again, most_mb=visit.district.settings.upload_mb,
     )  # fmt: skip
 
 
@@ -50,7 +50,7 @@ def take(
         if correction and not entry.key:
             raise DistrictLakeError(f"“{entry.title}”没有主键，不能按行更正。", hint="请重新报送整份文件。", code="portal.no_key")
         day = date.fromisoformat(data_date) if data_date else None
-        with kept(file.file, file.filename or "", district.settings.state / "uploads", most=district.settings.max_file_mb * 2**20) as path:
+        with kept(file.file, file.filename or "", district.settings.state / "uploads", most=district.settings.upload_mb * 2**20) as path:
             received = submit(district, path, entry.id, correction=bool(correction), data_date=day, actor=viewer.actor)
     except ValueError:
         return _form(visit, resource, refused=DistrictLakeError("数据日期写得不对。", hint="请写成 2026-03-09 的形式。"))

@@ -93,7 +93,8 @@ async def start(request: Request, signed: Session, next: str = "/") -> Response:
     request.app.state.sign_ins.take(request.client.host if request.client else "")
     before = await _first_session(request, signed)
     request.scope["session"] = {}  # where Authlib keeps state, nonce and verifier until the browser comes back
-    response: Response = await provider.client.authorize_redirect(request, str(request.url_for("finish")))
+    back = f"{guard.district_of(request).settings.portal_url}{request.app.url_path_for('finish')}"  # never what the request says of a host
+    response: Response = await provider.client.authorize_redirect(request, back)
     data = {"oidc": request.scope["session"], "next": inside(next)}
     await run_in_threadpool(sessions.remember, guard.district_of(request).store, before.token, data)
     return guard.with_cookie(request, response, before)

@@ -11,3 +11,11 @@ document.addEventListener("submit", function (event) {
   var question = event.target.dataset && event.target.dataset.confirm;
   if (question && !window.confirm(question)) event.preventDefault();
 });
+// A file that is too large is told before it is sent.
+document.addEventListener("change", function (event) {
+  var input = event.target;
+  if (!input.dataset || !input.dataset.most) return;
+  var file = input.files && input.files[0];
+  input.setCustomValidity(file && file.size > Number(input.dataset.most) ? input.dataset.tooLarge : "");
+  input.reportValidity();
+});
