@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
 from districtlake.access.accounts import AccountRefused, SignInRefused
+from districtlake.access.rates import Rate, TooManyRequests
 from districtlake.access.viewer import AccessDenied
 from districtlake.delivery.district import District
 from districtlake.errors import ConcurrentChange, DistrictLakeError, NotFound
@@ -24,8 +25,10 @@ from districtlake.portal.pages import ROUTERS
 from districtlake.portal.rendering import page
 from districtlake.settings import Settings
 
+SIGN_INS_A_MINUTE = 20
+"""Attempts from one address."""
 _STATUS: tuple[tuple[type[DistrictLakeError], int], ...] = (
-    (NotFound, 404), (AccessDenied, 403), (guard.ForgedRequest, 403), (guard.TooManyRequests, 429), (guard.TooLarge, 413), (SignInRefused, 401),
+    (NotFound, 404), (AccessDenied, 403), (guard.ForgedRequest, 403), (TooManyRequests, 429), (guard.TooLarge, 413), (SignInRefused, 401),
     (AccountRefused, 422), (ConcurrentChange, 409), (door.UnknownHost, 421),
 )  # fmt: skip
 
@@ -53,7 +56,7 @@ def create_app(district: District, *, secure: bool = False, identity_provider: I
     app.state.hosts = door.hosts_of(district.settings)
     app.state.secure = secure
     app.state.identity_provider = identity_provider
-    app.state.sign_ins = guard.Rate(20, 60)
+    app.state.sign_ins = Rate(district.store, district.clock, "sign-in", SIGN_INS_A_MINUTE)
     app.add_middleware(door.BodyLimit)
     app.middleware("http")(_door)
     app.middleware("http")(guard.security_headers)

@@ -1,15 +1,12 @@
-"""What every request passes after the door (``door``): its session, the CSRF token, the rate of sign-ins, the security headers.
+"""What every request passes after the door (``door``): its session, the CSRF token, the security headers.
 
 Pages get a ``Visit``: the district, who asks, and nothing else, so a route cannot forget whose data it shows.
 """
 
 from __future__ import annotations
 
-import time
-from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from threading import Lock
 from typing import Annotated, cast
 
 from fastapi import Depends, Request, Response
@@ -63,13 +60,6 @@ class TooLarge(DistrictLakeError):
     """More than is taken in one request."""
 
     code = "request.too_large"
-
-
-class TooManyRequests(DistrictLakeError):
-    """Too many attempts from one address."""
-
-    code = "access.rate"
-    retryable = True
 
 
 @dataclass(frozen=True)
@@ -146,29 +136,6 @@ def of_district(visit: Visiting) -> Visit:
 
 
 DistrictVisit = Annotated[Visit, Depends(of_district)]
-
-
-class Rate:
-    """At most ``most`` events in ``seconds`` for each name; kept in memory, per process."""
-
-    def __init__(self, most: int, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._most, self._seconds, self._clock = most, seconds, clock
-        self._seen: dict[str, deque[float]] = defaultdict(deque)
-        self._lock = Lock()
-
-    def take(self, name: str) -> None:
-        """Raises TooManyRequests when the name has used up its share."""
-        now = self._clock()
-        with self._lock:
-            seen = self._seen[name]
-            while seen and now - seen[0] > self._seconds:
-                seen.popleft()
-            if len(seen) >= self._most:
-                raise TooManyRequests("尝试过于频繁。", hint=f"请在{int(self._seconds - (now - seen[0])) + 1}秒后再试。")
-            seen.append(now)
-            if len(self._seen) > 10_000:  # forget names that are silent
-                for quiet in [key for key, times in self._seen.items() if not times or now - times[-1] > self._seconds]:
-                    del self._seen[quiet]
 
 
 async def security_headers(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:

@@ -1,11 +1,11 @@
-"""Tables of accounts and sessions. Passwords and session tokens are kept as hashes only."""
+"""Tables of accounts, sessions, commissions and counts of attempts. Passwords, session tokens and counted names are kept as hashes only."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal, get_args
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from districtlake.store.columns import json_type
@@ -60,3 +60,39 @@ class PortalSession(Base):
     expires_at: Mapped[datetime]
 
     __table_args__ = (Index(None, "account_id"), Index(None, "expires_at"))
+
+
+class Commission(Base):
+    """What the Office has commissioned a technical service unit with (Article 29): its account sees these resources and no others.
+
+    Attributes:
+        scope: an agency's resources ("health_bureau") or one ("health_bureau.deaths").
+        reference: the contract or letter of commission.
+        last_day: the last Shanghai day it holds; ``ended_at``: when it was ended before.
+    """
+
+    __tablename__ = "commissions"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"))
+    scope: Mapped[str]
+    reference: Mapped[str]
+    last_day: Mapped[date]
+    given_at: Mapped[datetime]
+    given_by: Mapped[str]
+    ended_at: Mapped[datetime | None]
+
+    __table_args__ = (Index(None, "account_id"),)
+
+
+class RateCount(Base):
+    """How often a (hashed) name tried in one window of time; see ``access.rates``."""
+
+    __tablename__ = "rate_counts"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    window: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    count: Mapped[int]
+    expires_at: Mapped[datetime]
+
+    __table_args__ = (Index(None, "expires_at"),)

@@ -20,7 +20,7 @@ from sqlalchemy import select, update
 
 from districtlake.delivery.district import District
 from districtlake.portal.app import create_app
-from districtlake.portal.guard import CSRF_HEADER, Rate
+from districtlake.portal.guard import CSRF_HEADER
 from districtlake.portal.pages import ROUTERS
 from districtlake.store.tables import AuditEvent, Package, Ticket, TicketEvent
 from tests.portal_people import MINE, OFFICE, OTHER, ROLES_OF, closing_store, prepare, sign_in
@@ -50,7 +50,7 @@ def district(prepared: Path, tmp_path: Path) -> Iterator[District]:
 @pytest.fixture
 def app(district: District) -> FastAPI:
     found = create_app(district)
-    found.state.sign_ins = Rate(100_000, 60)
+    found.state.sign_ins = replace(found.state.sign_ins, most=100_000)
     return found
 
 

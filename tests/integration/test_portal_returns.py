@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,6 @@ from sqlalchemy import select
 
 from districtlake.delivery.district import District
 from districtlake.portal.app import create_app
-from districtlake.portal.guard import Rate
 from districtlake.store.tables import Package, Report, Ticket
 from tests.portal_people import AUDITOR, COUNTER, MINE, OFFICE, OTHER, closing_store, prepare, sign_in
 from tests.small_district import PEOPLE, open_small
@@ -30,7 +30,7 @@ def district(tmp_path_factory: pytest.TempPathFactory) -> Iterator[District]:
 @pytest.fixture
 def enter(district: District) -> Iterator[Any]:
     app = create_app(district)
-    app.state.sign_ins = Rate(10_000, 60)
+    app.state.sign_ins = replace(app.state.sign_ins, most=10_000)
     opened: list[TestClient] = []
 
     def as_(login: str) -> TestClient:

@@ -97,9 +97,9 @@ def test_a_claimed_address_gives_no_more_guesses_unless_a_proxy_is_trusted(clien
             "/sign-in", data=data, headers={"X-Forwarded-For": f"192.0.2.{number}", "X-Real-IP": f"192.0.2.{number}"}
         ).status_code
 
-    app.state.sign_ins = guard.Rate(2, 60)
+    app.state.sign_ins = replace(app.state.sign_ins, most=2)
     assert [guess(client, number) for number in range(3)] == [401, 401, 429]
-    app.state.sign_ins = guard.Rate(2, 60)
+    app.state.sign_ins = replace(app.state.sign_ins, kind="anew")
     with TestClient(ProxyHeadersMiddleware(app, trusted_hosts="testclient"), base_url="http://portal.example") as behind:  # type: ignore[arg-type]
         assert [guess(behind, number) for number in (1, 2, 3, 3, 3)] == [401, 401, 401, 401, 429]
 

@@ -8,10 +8,10 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from districtlake.access.clients import KeyRefused
+from districtlake.access.rates import Rate, TooManyRequests
 from districtlake.delivery.district import District
 from districtlake.errors import ConcurrentChange, DistrictLakeError, NotFound
 from districtlake.portal.api.routes import SameKeyOtherReport, router
-from districtlake.portal.guard import Rate, TooManyRequests
 from districtlake.tickets.feedback import TooManyReports
 from districtlake.tickets.machine import TicketRefused
 
@@ -31,7 +31,8 @@ def create_api(district: District) -> FastAPI:
         description="Problem data found at a counter, reported in one call that may be repeated (Article 27, paragraph 2; Article 28).",
     )  # fmt: skip
     app.state.district = district
-    app.state.calls, app.state.guesses = Rate(CALLS_A_MINUTE, 60), Rate(GUESSES_A_MINUTE, 60)
+    app.state.calls = Rate(district.store, district.clock, "call", CALLS_A_MINUTE)
+    app.state.guesses = Rate(district.store, district.clock, "guess", GUESSES_A_MINUTE)
     app.include_router(router)
     app.middleware("http")(_sized)
     app.add_exception_handler(DistrictLakeError, _known)

@@ -55,7 +55,7 @@ async def by_password(
     target: Annotated[str, Form(max_length=2000)] = "/",
 ) -> Response:  # fmt: skip
     district = guard.district_of(request)
-    request.app.state.sign_ins.take(request.client.host if request.client else "")
+    await run_in_threadpool(request.app.state.sign_ins.take, request.client.host if request.client else "")
     try:
         viewer = await run_in_threadpool(accounts.sign_in, district.store, district.clock, login, password)
     except SignInRefused as refused:
@@ -90,7 +90,7 @@ def _provider(request: Request) -> IdentityProvider:
 @router.get("/oidc/start")
 async def start(request: Request, signed: Session, next: str = "/") -> Response:
     provider = _provider(request)
-    request.app.state.sign_ins.take(request.client.host if request.client else "")
+    await run_in_threadpool(request.app.state.sign_ins.take, request.client.host if request.client else "")
     before = await _first_session(request, signed)
     request.scope["session"] = {}  # where Authlib keeps state, nonce and verifier until the browser comes back
     back = f"{guard.district_of(request).settings.portal_url}{request.app.url_path_for('finish')}"  # never what the request says of a host
