@@ -16,6 +16,7 @@ from districtlake.quality.rules import Rule
 from districtlake.quality.validation import ReferenceLookup, RuleResult
 from expectations.observed import observation
 from expectations.references import References
+from expectations.sources import source_of
 from expectations.validate import answers, excuse, run_suite
 
 _COUNTS = ("element_count", "missing_count", "missing_percent", "unexpected_count", "unexpected_percent", "unexpected_percent_total")
@@ -40,7 +41,7 @@ th{background:#f1f4f8}ul{margin:.2rem 0;padding-left:1.2rem}h1,h2,h3,h4,h5{margi
 
 def data_docs(
     resource: str,
-    frame: pl.DataFrame,
+    frame: pl.DataFrame | pl.LazyFrame,
     rules: Sequence[Rule],
     references: ReferenceLookup,
     target: Path,
@@ -61,8 +62,8 @@ def data_docs(
     return path
 
 
-def _page(resource: str, frame: pl.DataFrame, rules: Sequence[Rule], values: References, observable: Collection[str]) -> str:
-    run = run_suite(resource, frame, rules, values)
+def _page(resource: str, frame: pl.DataFrame | pl.LazyFrame, rules: Sequence[Rule], values: References, observable: Collection[str]) -> str:
+    run = run_suite(resource, source_of(frame), rules, values)
     from great_expectations.render.renderer import ValidationResultsPageRenderer
     from great_expectations.render.view import DefaultJinjaPageView
 

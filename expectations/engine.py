@@ -1,14 +1,15 @@
 """The fused execution engine: GX asks its metrics, one Polars pass answers them.
 
-GX asks in levels: ``table.*``, then every ``*.condition`` at once, then every ``*.unexpected_*`` at once. Conditions are compiled at
-their level and not computed; at the next level one ``collect`` computes them all. What is not known here goes to GX's own pandas
-engine, on a pandas frame made only then. This is GX-internal protocol: GX is pinned, ``tests/integration/test_gx_contract.py`` holds it.
+GX asks in levels: ``table.*``, then every ``*.condition`` and aggregate at once, then every ``*.unexpected_*`` at once. Where it asks
+the conditions, they are compiled and computed together with the aggregates in one pass over the source. What is not known here goes to
+GX's own pandas engine, on a pandas frame made only then, and is timed. This is GX-internal protocol: GX is pinned,
+``tests/integration/test_gx_contract.py`` holds it.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Literal
 
@@ -23,23 +24,18 @@ from great_expectations.execution_engine import PandasExecutionEngine
 from great_expectations.execution_engine.pandas_batch_data import PandasBatchData
 from great_expectations.validator.metric_configuration import MetricConfiguration
 
+from expectations import one_pass, unexpected
 from expectations.aggregates import AGGREGATES, as_gx_expects, compile_aggregate
-from expectations.conditions import Condition, Table, compile_condition
+from expectations.conditions import compile_condition
 from expectations.frames import to_pandas
-from expectations.literals import Unfused, is_textual
+from expectations.literals import is_textual
+from expectations.one_pass import Asked, Verdict
+from expectations.sources import FrameSource, Source, SourceUnreadable
+from expectations.table import Condition, Table
 
 _LENGTHS = "column_values.value_length.map"
+_SCORES = "column_values.z_score.map"
 _CELL_LISTS = ("column.distinct_values.not_in_set", "column.distinct_values.missing_from_column")
-
-
-@dataclass(eq=False)
-class FusedCondition:
-    """What the engine hands GX in the place of a pandas Series of verdicts; computed in the one pass."""
-
-    condition: Condition
-    failing: pl.Series | None = None  # Boolean, one a row
-    applicable: int = 0
-    error: Exception | None = None
 
 
 class PolarsBatchData(PandasBatchData):
@@ -55,22 +51,35 @@ class PolarsBatchData(PandasBatchData):
 
 
 class FusedEngine(PandasExecutionEngine):
-    """One validation of one frame: ``begin`` it, run GX, read ``failing_rows`` and ``fell_through``.
+    """One validation of one source: ``begin`` it, run GX, read ``failing_rows`` and ``fell_through``.
 
     Attributes:
-        fell_through: metrics (by GX's id) that GX's pandas engine answered from cells.
+        fell_through: seconds of each metric (by GX's id) that GX's pandas engine answered from cells.
         errors: metrics that raised, with what they raised.
+        passes: how often the source was read for conditions and aggregates.
+        unreadable: why the source could not be read.
     """
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
-        self.begin(pl.DataFrame())
+        self.begin(FrameSource(pl.DataFrame()))
 
-    def begin(self, frame: pl.DataFrame) -> None:
-        self.table = Table(frame)
-        self.fell_through: set[tuple[Any, ...]] = set()
+    def begin(self, source: Source, foreseen: Iterable[MetricConfiguration] = (), *, shows_cells: bool = False) -> None:
+        """Take a source.
+
+        Args:
+            foreseen: conditions that GX will ask a level late; they join the first pass.
+            shows_cells: answer with lists of different cells, too, where GX has no result format that says whether they are wanted.
+        """
+        self.table = Table(source)
+        self.fell_through: dict[tuple[Any, ...], float] = {}
         self.errors: dict[tuple[Any, ...], Exception] = {}
+        self.passes = 0
+        self.unreadable: SourceUnreadable | None = None
+        self._foreseen = list(foreseen)
+        self._shows_cells = shows_cells
         self._answers: dict[tuple[Any, ...], Any] = {}
+        self._verdicts: dict[tuple[Any, ...], Verdict | None] = {}  # by the id of the condition; None: pandas decides
         self._conditions: dict[tuple[Any, ...], Any] = {}  # by the id of the unexpected_count that GX asked
         self._pandas: dict[str, pd.Series] = {}
         self._wanted: list[str] | None = None
@@ -95,7 +104,11 @@ class FusedEngine(PandasExecutionEngine):
         if not wanted:
             return metrics or {}
         known = {**(metrics or {}), **self._answers}
-        self._collect(wanted, known)
+        try:
+            self._pass(wanted, known)
+        except SourceUnreadable as error:  # GX would make it a failure of each metric
+            self.unreadable = error
+            raise
         failed = []
         for metric in wanted:
             if metric.id in self._answers:
@@ -122,14 +135,23 @@ class FusedEngine(PandasExecutionEngine):
     # ---- what validate asks
 
     def condition_of(self, count: MetricConfiguration) -> Any:
-        """The condition behind an ``unexpected_count``: a ``FusedCondition``, or pandas' verdicts; None when GX never asked."""
+        """The condition behind an ``unexpected_count``: a ``Verdict``, or pandas' verdicts; None when GX never asked."""
         return self._conditions.get(count.id)
+
+    def unfused_seconds(self) -> dict[tuple[Any, ...], float]:
+        """Seconds spent cell by cell, by metric: in GX's pandas engine, or in Python inside the pass."""
+        inside = {
+            key: verdict.condition.python.seconds
+            for key, verdict in self._verdicts.items()
+            if verdict is not None and isinstance(verdict.condition, Condition) and verdict.condition.python is not None
+        }
+        return {**self.fell_through, **inside}
 
     def failing_rows(self, condition: Any) -> pl.Series:
         """Positions (UInt32) of the rows that fail a condition."""
-        if isinstance(condition, FusedCondition):
+        if isinstance(condition, Verdict):
             assert condition.failing is not None
-            return condition.failing.arg_true()
+            return condition.failing
         positions = np.flatnonzero(np.asarray(condition) == True)  # noqa: E712  object arrays of verdicts exist
         if isinstance(condition, pd.Series):
             positions = condition.index.to_numpy()[positions]
@@ -141,9 +163,9 @@ class FusedEngine(PandasExecutionEngine):
         columns = list(self.table.columns) if self._wanted is None else self._wanted
         missing = [column for column in columns if column not in self._pandas]
         if missing:
-            made = to_pandas(self.table.frame.select(missing))
+            made = to_pandas(self.table.source.whole(missing))
             self._pandas.update({column: made[column] for column in missing})
-        return pd.DataFrame({column: self._pandas[column] for column in columns}, index=pd.RangeIndex(self.table.frame.height), copy=False)
+        return pd.DataFrame({column: self._pandas[column] for column in columns}, index=pd.RangeIndex(self.table.height), copy=False)
 
     # ---- answers
 
@@ -153,30 +175,32 @@ class FusedEngine(PandasExecutionEngine):
             return self.column_types
         if name == "table.columns":
             return list(self.table.columns)
-        if name == "table.row_count":
-            return self._row_count(domain)
-        if name in _CELL_LISTS:
+        if name in _CELL_LISTS and not self._shows_cells:
             return []  # cells, for people to read; the count beside them decides
         if name == _LENGTHS and self._textual(domain.get("column")):
             return None, domain, domain  # the conditions on lengths ask the column itself
         if name.endswith(".condition"):
-            try:
-                condition = compile_condition(self.table, name.removesuffix(".condition"), domain, values)
-                return FusedCondition(condition), domain, domain
-            except Unfused:
-                pass
+            verdict = self._verdicts.get(metric.id)
+            if verdict is not None:
+                return verdict, domain, domain
         behind = self._behind(metric, known)
         if name.endswith(".unexpected_values") and not values.get("result_format", {}).get("partial_unexpected_count"):
             return []  # no cell is asked for, and none leaves
-        if isinstance(behind, FusedCondition):
+        if isinstance(behind, Verdict):
             if behind.error is not None:
                 raise behind.error
             if name.endswith(".unexpected_count"):
                 self._conditions[metric.id] = behind
                 assert behind.failing is not None
-                return int(behind.failing.sum())
+                return len(behind.failing)
             if name.endswith(".filtered_row_count"):
                 return behind.applicable
+            if name.endswith(".unexpected_values"):
+                return unexpected.values(self.table, behind, domain, values["result_format"])
+            if name.endswith(".unexpected_index_query"):
+                return unexpected.index_query(behind, values["result_format"])
+            if name.endswith(".unexpected_index_list"):
+                return unexpected.index_list(behind, values["result_format"])
             raise NotImplementedError(f"{name} of a fused condition")
         answer = self._ask_pandas(metric, known, runtime_configuration)
         if name.endswith(".unexpected_count") and behind is not None:
@@ -185,55 +209,67 @@ class FusedEngine(PandasExecutionEngine):
 
     def _ask_pandas(self, metric: MetricConfiguration, known: Mapping[Any, Any], runtime_configuration: dict[str, Any] | None) -> Any:
         self._cells_read = False
-        answers = super().resolve_metrics([metric], dict(known), runtime_configuration)
-        if self._cells_read:
-            self.fell_through.add(metric.id)
+        started = time.perf_counter()
+        try:
+            answers = super().resolve_metrics([metric], dict(known), runtime_configuration)
+        finally:
+            if self._cells_read:
+                self.fell_through[metric.id] = time.perf_counter() - started
         return answers[metric.id]
 
-    def _collect(self, wanted: list[MetricConfiguration], known: Mapping[Any, Any]) -> None:
-        """The one pass: every condition that is about to be counted, every aggregate that is asked."""
-        pending: dict[int, FusedCondition] = {}
-        for metric in wanted:
-            behind = self._behind(metric, known)
-            if isinstance(behind, FusedCondition) and behind.failing is None:
-                pending[id(behind)] = behind
-        if pending:
-            conditions = list(pending.values())
-            try:
-                self._compute(conditions)
-            except pl.exceptions.PolarsError:
-                for fused in conditions:  # one of them cannot be computed: which, and the others all the same
-                    try:
-                        self._compute([fused])
-                    except pl.exceptions.PolarsError as error:
-                        fused.error = error
-        self._aggregate([metric for metric in wanted if metric.metric_name in AGGREGATES and metric.id not in self._answers])
+    # ---- the pass
 
-    def _compute(self, conditions: list[FusedCondition]) -> None:
-        expressions = []
-        for number, fused in enumerate(conditions):
-            expressions += [fused.condition.fails.alias(f"fails_{number}"), fused.condition.applies.alias(f"applies_{number}")]
-        # The row number keeps the height where every verdict is a constant.
-        flags = self.table.frame.lazy().select(pl.int_range(pl.len(), dtype=pl.UInt32).alias("row"), *expressions).collect()
-        for number, fused in enumerate(conditions):
-            fused.failing = flags.get_column(f"fails_{number}")
-            fused.applicable = int(flags.get_column(f"applies_{number}").sum())
-
-    def _aggregate(self, wanted: list[MetricConfiguration]) -> None:
-        expressions = {}
+    def _pass(self, wanted: list[MetricConfiguration], known: Mapping[Any, Any]) -> None:
+        """Compile every condition and aggregate that is asked for, and compute them together."""
+        verdicts: list[Verdict] = []
+        first = next((metric for metric in wanted if not metric.metric_name.startswith("table.")), None)
+        if self._foreseen and first is not None:
+            batch = first.metric_domain_kwargs.get("batch_id")  # GX names it in every domain, but only once it has loaded it
+            named = [
+                MetricConfiguration(metric.metric_name, {**metric.metric_domain_kwargs, "batch_id": batch}, metric.metric_value_kwargs)
+                for metric in self._foreseen
+            ]
+            verdicts = self._compiled(named, known)
+            self._foreseen = []
+        verdicts += self._compiled([metric for metric in wanted if metric.metric_name.endswith(".condition")], known)
+        asked: dict[tuple[Any, ...], Asked] = {}
         for metric in wanted:
-            try:
-                expressions[metric.id] = compile_aggregate(
-                    self.table, metric.metric_name, metric.metric_domain_kwargs, metric.metric_value_kwargs
-                )
-            except Exception:  # pandas answers, or fails as that metric alone
+            if metric.metric_name == "table.row_count" and not metric.metric_domain_kwargs.get("row_condition"):
+                self._answers[metric.id] = self.table.height
+            elif metric.metric_name in AGGREGATES and metric.id not in self._answers:
+                try:
+                    asked[metric.id] = Asked(
+                        compile_aggregate(self.table, metric.metric_name, metric.metric_domain_kwargs, metric.metric_value_kwargs)
+                    )
+                except Exception:  # pandas answers, or fails as that metric alone
+                    continue
+        self.passes += bool(verdicts or asked)
+        one_pass.run(self.table, verdicts, list(asked.values()))
+        for metric in wanted:
+            one = asked.get(metric.id)
+            if one is not None and one.error is None:
+                domain = metric.metric_domain_kwargs
+                self._answers[metric.id] = (one.value, domain, domain) if metric.metric_name == _SCORES else as_gx_expects(one.value)
+
+    def _compiled(self, metrics: Iterable[MetricConfiguration], known: Mapping[Any, Any]) -> list[Verdict]:
+        verdicts = []
+        for metric in metrics:
+            if metric.id in self._verdicts:
                 continue
-        if expressions:
+            behind = {name: known[dependency.id] for name, dependency in metric.metric_dependencies.items() if dependency.id in known}
             try:
-                row = self.table.frame.lazy().select(**{f"value_{n}": e for n, e in enumerate(expressions.values())}).collect().row(0)
-            except pl.exceptions.PolarsError:
-                return  # pandas answers
-            self._answers.update({key: as_gx_expects(value) for key, value in zip(expressions, row, strict=True)})
+                condition = compile_condition(
+                    self.table,
+                    metric.metric_name.removesuffix(".condition"),
+                    metric.metric_domain_kwargs,
+                    {**metric.metric_value_kwargs, "_metrics": behind},
+                )
+            except Exception:  # not only Unfused: on a row condition that names no column GX's own engine raises, for this metric alone
+                self._verdicts[metric.id] = None
+                continue
+            verdict = self._verdicts[metric.id] = Verdict(condition)
+            verdicts.append(verdict)
+        return verdicts
 
     @staticmethod
     def _behind(metric: MetricConfiguration, known: Mapping[Any, Any]) -> Any:
@@ -241,18 +277,13 @@ class FusedEngine(PandasExecutionEngine):
         dependency = metric.metric_dependencies.get("unexpected_condition")
         return known[dependency.id][0] if dependency is not None and dependency.id in known else None
 
-    def _row_count(self, domain: Mapping[str, Any]) -> int:
-        if not domain.get("row_condition"):
-            return self.table.frame.height
-        rows = self.table.rows(domain)
-        return int(self.table.frame.select(rows.sum()).item())
-
     @cached_property
     def column_types(self) -> list[dict[str, Any]]:
         """The types GX's pandas engine would see; without converting the cells."""
-        frame = self.table.frame.select(self.table.columns)
-        # One row with a null where the column has one: pandas' types depend on it.
-        nulls = [pl.Series(c.name, [None] if c.null_count() else [], dtype=c.dtype) for c in frame.get_columns()]
+        schema = self.table.schema
+        # One row with a null where the column has one: pandas' types of these depend on it.
+        holed = self.table.source.nulls([name for name, dtype in schema.items() if dtype.is_integer() or dtype == pl.Boolean])
+        nulls = [pl.Series(name, [None] if name in holed else [], dtype=dtype) for name, dtype in schema.items()]
         return [{"name": column.name, "type": to_pandas(column.to_frame())[column.name].dtype} for column in nulls]
 
     def _textual(self, column: str | None) -> bool:

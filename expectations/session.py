@@ -16,16 +16,19 @@ from typing import TYPE_CHECKING, Any
 from expectations.kept_configurations import kept
 
 if TYPE_CHECKING:
-    import polars as pl
     from great_expectations.core import ExpectationSuite, ExpectationSuiteValidationResult, ExpectationValidationResult
     from great_expectations.data_context import EphemeralDataContext
     from great_expectations.expectations.expectation import Expectation
+    from great_expectations.validator.metric_configuration import MetricConfiguration
 
     from districtlake.quality.rules import Rule
     from expectations.engine import FusedEngine
+    from expectations.sources import Source
 
 RESULT_FORMAT = {"result_format": "BASIC", "partial_unexpected_count": 0}
 """Counts only. COMPLETE and SUMMARY carry cells, so they are never asked for."""
+
+_LATE = "column_values.value_length."
 
 
 @cache
@@ -66,31 +69,30 @@ class Run:
     result: ExpectationSuiteValidationResult
     engine: FusedEngine
     context: EphemeralDataContext
+    result_format: dict[str, Any]
 
     def condition_of(self, rule: Rule) -> Any:
         """The verdicts on rows behind a rule's map metric; None for expectations without one."""
-        from great_expectations.expectations.registry import get_metric_kwargs
-        from great_expectations.validator.metric_configuration import MetricConfiguration
-        from great_expectations.validator.validation_graph import ValidationGraph
-
         result = self._results[rule.id]
         config = result.expectation_config
         assert config is not None
         metric = getattr(self._expectations[rule.id], "map_metric", None)
         if metric is None:
             return None
-        # The very configuration that GX asked: by its own functions, defaults included.
-        name = f"{metric}.unexpected_count"
-        kwargs = get_metric_kwargs(name, configuration=config, runtime_configuration={"result_format": dict(RESULT_FORMAT)})
-        count = MetricConfiguration(name, kwargs["metric_domain_kwargs"], kwargs["metric_value_kwargs"])
-        ValidationGraph(self.engine).set_metric_configuration_default_kwargs_if_absent(count)
+        count = _metric(self.engine, f"{metric}.unexpected_count", config, self.result_format)
         return self.engine.condition_of(count)
 
     def fell_through(self, rules: Iterable[Rule]) -> list[str]:
         """Ids of the rules for which GX's pandas engine read cells."""
-        if not self.engine.fell_through:
-            return []
-        return [rule.id for rule in rules if self.engine.fell_through & self._metrics_of(rule)]
+        slow = self.engine.fell_through.keys()
+        return [rule.id for rule in rules if slow & self._metrics_of(rule)] if slow else []
+
+    def unfused_seconds(self, rules: Iterable[Rule]) -> dict[str, float]:
+        """Seconds spent cell by cell for each rule that Polars alone did not judge (what two rules share counts for both)."""
+        slow = self.engine.unfused_seconds()
+        if not slow:
+            return {}
+        return {rule.id: sum(slow[metric] for metric in found) for rule in rules if (found := slow.keys() & self._metrics_of(rule))}
 
     def errors_of(self, rule: Rule) -> list[tuple[str, Exception]]:
         """(metric name, what it raised) for the metrics that the rule rests on."""
@@ -103,7 +105,7 @@ class Run:
 
         config = self._results[rule.id].expectation_config
         assert config is not None
-        runtime = {"result_format": dict(RESULT_FORMAT)}
+        runtime = {"result_format": dict(self.result_format)}
         dependencies = config.to_domain_obj().get_validation_dependencies(execution_engine=self.engine, runtime_configuration=runtime)
         graph = MetricsCalculator(self.engine).build_metric_dependency_graph(dependencies.get_metric_configurations(), runtime)
         return {edge.left.id for edge in graph.edges}
@@ -117,24 +119,53 @@ class Run:
         return {str((expectation.meta or {})["rule"]): expectation for expectation in self.suite.expectations}
 
 
-def run(suite: ExpectationSuite, frame: pl.DataFrame) -> Run:
-    """Validate ``frame`` against ``suite``. Raises what GX raises."""
+def run(suite: ExpectationSuite, source: Source, result_format: dict[str, Any] | None = None) -> Run:
+    """Validate ``source`` against ``suite``. Raises what GX raises.
+
+    Args:
+        result_format: GX's; ``RESULT_FORMAT`` unless a test compares results that hold cells.
+    """
     context = new_context()
     import great_expectations as gx
     import pandas as pd
 
     from expectations.engine import FusedEngine, FusedPandasDatasource
 
+    asked = result_format or RESULT_FORMAT
     context.add_or_update_datasource(datasource=FusedPandasDatasource(name="delivery"))
-    source = context.data_sources.get("delivery")
-    assert isinstance(source, FusedPandasDatasource)
-    batch = source.add_dataframe_asset(name="frame").add_batch_definition_whole_dataframe("whole")
+    datasource = context.data_sources.get("delivery")
+    assert isinstance(datasource, FusedPandasDatasource)
+    batch = datasource.add_dataframe_asset(name="frame").add_batch_definition_whole_dataframe("whole")
     engine = batch.data_asset.datasource.get_execution_engine()
     assert isinstance(engine, FusedEngine)
-    engine.begin(frame)
     definition = gx.ValidationDefinition(name=suite.name, data=batch, suite=context.suites.add(suite))
     with kept(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # GX's and pandas' about their own code
+        engine.begin(source, _foreseen(engine, definition.suite, asked), shows_cells=asked.get("partial_unexpected_count") != 0)
         # GX wants a pandas frame; the engine holds the real one.
-        result = definition.run(batch_parameters={"dataframe": pd.DataFrame()}, result_format=dict(RESULT_FORMAT))
-    return Run(definition.suite, result, engine, context)
+        result = definition.run(batch_parameters={"dataframe": pd.DataFrame()}, result_format=dict(asked))
+    if engine.unreadable is not None:
+        raise engine.unreadable
+    return Run(definition.suite, result, engine, context, asked)
+
+
+def _foreseen(engine: FusedEngine, suite: ExpectationSuite, result_format: dict[str, Any]) -> list[MetricConfiguration]:
+    """The conditions that GX asks one level after the others, for they rest on a ``.map``: with these known, one pass is enough."""
+    foreseen = []
+    for expectation in suite.expectations:
+        metric = getattr(expectation, "map_metric", None)
+        if metric is not None and metric.startswith(_LATE):
+            foreseen.append(_metric(engine, f"{metric}.condition", expectation.configuration, result_format))
+    return foreseen
+
+
+def _metric(engine: FusedEngine, name: str, configuration: Any, result_format: dict[str, Any]) -> MetricConfiguration:
+    """The very configuration of a metric that GX asks for: by its own functions, defaults included."""
+    from great_expectations.expectations.registry import get_metric_kwargs
+    from great_expectations.validator.metric_configuration import MetricConfiguration
+    from great_expectations.validator.validation_graph import ValidationGraph
+
+    kwargs = get_metric_kwargs(name, configuration=configuration, runtime_configuration={"result_format": dict(result_format)})
+    metric = MetricConfiguration(name, kwargs["metric_domain_kwargs"], kwargs["metric_value_kwargs"])
+    ValidationGraph(engine).set_metric_configuration_default_kwargs_if_absent(metric)
+    return metric

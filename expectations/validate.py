@@ -7,7 +7,8 @@ and what it names must agree with what GX counted, else nothing passes.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
@@ -18,6 +19,7 @@ from districtlake.quality.validation import ReferenceLookup, ReferenceUnreadable
 from expectations.compile import check_columns, columns_of, suite_of
 from expectations.observed import observation
 from expectations.references import References, references_at_hand
+from expectations.sources import BATCH_ROWS, Source, source_of
 
 if TYPE_CHECKING:
     from great_expectations.core import ExpectationValidationResult
@@ -31,20 +33,23 @@ _FAILURES = {"_index": pl.UInt32, "rule": pl.String}
 
 def validate(
     resource: str,
-    frame: pl.DataFrame,
+    frame: pl.DataFrame | pl.LazyFrame,
     rules: Sequence[Rule],
     references: ReferenceLookup,
     *,
     observable: Collection[str] = (),
+    batch_rows: int = BATCH_ROWS,
 ) -> Validation:
     """Judge a cleansed frame by its resource's rules.
 
     Args:
         resource: "agency.resource", for messages and the suite's name.
-        frame: cleansed frame (docs/architecture.md); may have no rows.
+        frame: cleansed frame (docs/architecture.md); may have no rows. A lazy frame over files (``pl.scan_parquet``,
+            ``warehouse.tables.scan_table``) is read in batches and never held whole; its files must not change meanwhile.
         rules: in the order of the results wanted.
         references: the values now in other resources' warehouse tables.
         observable: columns whose cells may appear in ``RuleResult.observed`` (a maximum is a cell); by default none.
+        batch_rows: rows judged at a time; changes memory and no result.
 
     Raises:
         ValidationFailed: GX or the engine gave no verdict on some rule; names the resource and the rule.
@@ -54,14 +59,15 @@ def validate(
     verdicts = dict(excused)
     failures: list[pl.DataFrame] = []
     if asked:
-        run = run_suite(resource, frame, asked, values)
+        run = run_suite(resource, source_of(frame, batch_rows), asked, values)
         answered = answers(resource, asked, run)
+        slow = run.unfused_seconds(asked)
         for rule in asked:
             verdict, failing = _judge(resource, rule, answered[rule.id], run, frozenset(observable))
-            verdicts[rule.id] = verdict
+            verdicts[rule.id] = replace(verdict, unfused_seconds=slow.get(rule.id))
             if failing is not None and failing.len():
                 failures.append(pl.DataFrame({"_index": failing, "rule": pl.repeat(rule.id, failing.len(), eager=True)}, schema=_FAILURES))
-        _report_fallthrough(resource, asked, run)
+        _report_slow(resource, asked, slow)
     return Validation(tuple(verdicts[rule.id] for rule in rules), pl.concat(failures) if failures else pl.DataFrame(schema=_FAILURES))
 
 
@@ -89,15 +95,15 @@ def excuse(resource: str, rules: Sequence[Rule], references: ReferenceLookup) ->
     return excused, values
 
 
-def run_suite(resource: str, frame: pl.DataFrame, rules: Sequence[Rule], values: References) -> Run:
+def run_suite(resource: str, source: Source, rules: Sequence[Rule], values: References) -> Run:
     """GX's run over ``rules``, none of which is excused. Raises ``ValidationFailed``."""
-    check_columns(resource, rules, frame.columns)
+    check_columns(resource, rules, list(source.schema))
     suite = suite_of(resource, rules)
     from expectations import session
 
     try:
         with references_at_hand(values):
-            return session.run(suite, frame)
+            return session.run(suite, source)
     except DistrictLakeError:
         raise
     except Exception as error:
@@ -183,6 +189,7 @@ def _judge(
     return RuleResult(rule, outcome, evaluated=evaluated, failed=failing.len(), observed=seen), failing
 
 
-def _report_fallthrough(resource: str, rules: Sequence[Rule], run: Run) -> None:
-    if fallen := run.fell_through(rules):
-        logger.info("%s: %d of %d rules were evaluated by pandas, not fused: %s", resource, len(fallen), len(rules), ", ".join(fallen))
+def _report_slow(resource: str, rules: Sequence[Rule], slow: Mapping[str, float]) -> None:
+    if slow:
+        told = ", ".join(f"{rule_id} ({seconds:.2f} s)" for rule_id, seconds in slow.items())
+        logger.info("%s: %d of %d rules were evaluated cell by cell, not fused: %s", resource, len(slow), len(rules), told)

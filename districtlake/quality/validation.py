@@ -35,6 +35,7 @@ class RuleResult:
         failed: rows among them that break the rule (B - A); for table rules 0 or 1.
         observed: GX's observed value of an aggregate rule, made JSON-safe. Never a cell of a sensitive item.
         reason: why it was not evaluated.
+        unfused_seconds: seconds the slow way took, where the engine's one pass does not know the rule; None where it does.
     """
 
     rule: Rule
@@ -43,6 +44,7 @@ class RuleResult:
     failed: int = 0
     observed: Any = None
     reason: str = ""
+    unfused_seconds: float | None = None
 
 
 @dataclass(frozen=True)

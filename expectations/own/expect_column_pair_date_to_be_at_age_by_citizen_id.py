@@ -11,10 +11,11 @@ from great_expectations.execution_engine import PandasExecutionEngine
 from great_expectations.expectations.expectation import ColumnPairMapExpectation
 from great_expectations.expectations.metrics.map_metric_provider import column_pair_condition_partial
 
-from expectations.conditions import CONDITIONS, Condition, Table, Values
+from expectations.conditions import CONDITIONS
 from expectations.literals import Unfused, is_textual
 from expectations.own.bilingual import BilingualText
 from expectations.own.citizen_ids import CitizenIdPair, speaking, speaking_in_pandas
+from expectations.table import Condition, Table, Values
 
 METRIC = "column_pair_values.date_at_age_by_citizen_id"
 
