@@ -14,6 +14,7 @@ from districtlake.cli import (
     demo,
     dictionary,
     doctor,
+    inspect,
     marts,
     nightly,
     notifications,
@@ -40,6 +41,7 @@ app = typer.Typer(
 )
 
 app.command("nightly")(nightly.nightly)
+app.command("inspect")(inspect.inspect)
 app.add_typer(deliveries.app, name="deliveries")
 app.command("problems")(problems.problems)
 app.add_typer(ticket_answers.app, name="tickets")

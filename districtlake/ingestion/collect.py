@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 import polars as pl
 
@@ -37,6 +38,19 @@ class Collected:
     columns: dict[str, str]
     unexpected: tuple[str, ...]
     irregular: list[RowNote]
+
+
+class RecordSink(Protocol):
+    """What takes records of named values from a reader."""
+
+    def knows(self, name: str) -> bool:
+        """Whether a name stands for an item."""
+
+    def enough(self, names: Iterable[str]) -> bool:
+        """Whether an object with these names is a record."""
+
+    def add(self, row: int, values: Iterable[tuple[str, str | None]], reasons: Iterable[str] = ()) -> None:
+        """Take one record."""
 
 
 class Collector:

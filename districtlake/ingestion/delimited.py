@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 import polars as pl
@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.csv
 
 from districtlake.errors import IngestionError
+from districtlake.ingestion.dialect import Dialect, delimiter_of
 from districtlake.ingestion.header import Header, HeaderFinder
 from districtlake.ingestion.limits import Limits
 from districtlake.ingestion.records import Record, records
@@ -27,7 +28,6 @@ DELIMITERS = (",", ";", "\t", "|")
 _BLOCK = 4 << 20
 _BATCH = 20_000
 _MAX_ODD = 50_000
-_NAMES = {"tab": "\t", "\\t": "\t"}
 
 
 def read_delimited(text: TextFile, name: str, declared: str | None, finder: HeaderFinder, limits: Limits) -> tuple[Table, str]:
@@ -54,7 +54,7 @@ def read_delimited(text: TextFile, name: str, declared: str | None, finder: Head
     if text.lines and not text.returns and not text.spanning:
         collected = _fast(text, name, delimiter, width, offset, above.lines_until_data, limits)
     if collected is None:
-        collected = _careful(text, name, delimiter, width, offset, above.lines_until_data, limits)
+        collected = _careful(text, name, Dialect(delimiter), width, offset, above.lines_until_data, limits)
     return Table(header, collected.cells, collected.rows, None, 0, collected.surplus, notes, collected.irregular), delimiter
 
 
@@ -65,6 +65,44 @@ def refuse_columns(columns: int, name: str, limits: Limits) -> None:
             hint="Deliver the table of the catalogue; delete what stands to its right.",
             code="ingestion.too_many_columns",
         )
+
+
+_SLICE = 32 << 20
+
+
+def read_batches(
+    text: TextFile, name: str, dialect: Dialect, width: int, offset: int, lines_before: int, limits: Limits, any_end: bool = False
+) -> Iterator[Collected]:
+    """The records below ``offset`` in batches that stay small however long the text is: the fast way wherever it holds, line by line else.
+
+    Args:
+        offset: byte of the first record; ``lines_before``: lines above it.
+        any_end: a bare carriage return ends a line too.
+    """
+    if not dialect.plain or text.spanning or text.returns or not text.lines:
+        yield from _careful_batches(text, name, dialect, width, offset, lines_before, limits, any_end)
+        return
+    for begin, end, lines in _slices(text, offset):
+        part = replace(text, size=end, lines=lines_before + lines)
+        collected = _fast(part, name, dialect.delimiter, width, begin, lines_before, limits)
+        if collected is None:
+            collected = _careful(part, name, dialect, width, begin, lines_before, limits)
+        yield collected
+        lines_before += lines
+
+
+def _slices(text: TextFile, offset: int) -> Iterator[tuple[int, int, int]]:
+    """Stretches of whole lines: first byte, byte behind the last, line feeds."""
+    with text.path.open("rb") as file:
+        while offset < text.size:
+            file.seek(offset)
+            data = file.read(min(_SLICE, text.size - offset))
+            end = offset + len(data)
+            if end < text.size:
+                rest = file.readline()
+                end, data = end + len(rest), data + rest
+            yield offset, end, data.count(b"\n")
+            offset = end
 
 
 class _Above:
@@ -82,9 +120,9 @@ class _Above:
 def sniff(text: TextFile, declared: str | None, finder: HeaderFinder, limits: Limits) -> tuple[str, Header, _Above] | None:
     """The delimiter under which the most catalogue items are recognised, with its header; None when none makes a header."""
     head, best = text.head(), None
-    for delimiter in (_NAMES.get(declared, declared),) if declared else DELIMITERS:
+    for delimiter in (delimiter_of(declared),) if declared else DELIMITERS:
         lines = io.StringIO(head, newline=_terminator(text))
-        read = list(islice(records(lines, delimiter, None, limits.max_line_bytes), finder.max_rows * 4))
+        read = list(islice(records(lines, Dialect(delimiter), None, limits.max_line_bytes), finder.max_rows * 4))
         header = finder.find((record.line, record.fields) for record in read)
         if header is not None and (best is None or len(header.columns) > len(best[1].columns)):
             best = delimiter, header, _Above(read, header)
@@ -103,13 +141,14 @@ def _width(header: Header, data: Sequence[Record]) -> int:
 
 
 @dataclass
-class _Collected:
+class Collected:
     """What the file holds below its header: the fields of ``rows.Table``."""
 
     cells: pl.DataFrame
     rows: pl.Series
     surplus: dict[int, list[str]]
     irregular: dict[int, str]
+    comments: list[int] = field(default_factory=list)  # lines that are no data
 
 
 class _Collector:
@@ -152,12 +191,12 @@ class _Collector:
             self._batch.clear()
 
 
-def _fast(text: TextFile, name: str, delimiter: str, width: int, offset: int, lines_before: int, limits: Limits) -> _Collected | None:
+def _fast(text: TextFile, name: str, delimiter: str, width: int, offset: int, lines_before: int, limits: Limits) -> Collected | None:
     """The cells by Arrow's reader, which hands over the rows with another number of fields. None when there are too many of
     those, or when the records are not the lines."""
     collector = _Collector(width, name, limits)
     if offset >= text.size:
-        return _Collected(collector.cells(), pl.Series([], dtype=pl.Int64), {}, {})
+        return Collected(collector.cells(), pl.Series([], dtype=pl.Int64), {}, {})
     if len(delimiter.encode()) != 1:
         return None
     odd: dict[int, str] = {}
@@ -193,7 +232,7 @@ def _fast(text: TextFile, name: str, delimiter: str, width: int, offset: int, li
         return None
     if odd:
         for at, line in odd.items():
-            split = list(records([line], delimiter, width, limits.max_line_bytes))
+            split = list(records([line], Dialect(delimiter), width, limits.max_line_bytes))
             if len(split) != 1:
                 return None
             collector.add(at, split[0])
@@ -201,7 +240,7 @@ def _fast(text: TextFile, name: str, delimiter: str, width: int, offset: int, li
         regular = cells.with_columns(places.filter(~places.is_in(list(odd))))
         cells = pl.concat([regular, collector.cells().with_columns(pl.Series("_at", list(odd), dtype=pl.Int64))]).sort("_at").drop("_at")
     rows = pl.int_range(lines_before + 1, lines_before + 1 + lines, dtype=pl.Int64, eager=True)
-    return _Collected(cells, rows, collector.surplus, collector.irregular)
+    return Collected(cells, rows, collector.surplus, collector.irregular)
 
 
 def _last_row_agrees(text: TextFile, name: str, delimiter: str, width: int, offset: int, cells: pl.DataFrame, limits: Limits) -> bool:
@@ -214,7 +253,7 @@ def _last_row_agrees(text: TextFile, name: str, delimiter: str, width: int, offs
     line = tail.rpartition(b"\n")[2].decode("utf-8", errors="replace")
     if '"' not in line:
         return True
-    split = list(records([line], delimiter, width, limits.max_line_bytes))
+    split = list(records([line], Dialect(delimiter), width, limits.max_line_bytes))
     if len(split) != 1:
         return False
     alone = _Collector(width, name, limits)
@@ -230,15 +269,54 @@ def _memory_pool() -> pa.MemoryPool:
         return pa.default_memory_pool()
 
 
-def _careful(text: TextFile, name: str, delimiter: str, width: int, offset: int, lines_before: int, limits: Limits) -> _Collected:
+def _careful(text: TextFile, name: str, dialect: Dialect, width: int, offset: int, lines_before: int, limits: Limits) -> Collected:
     """The same, record by record, for files with quoted line breaks, quotes left open, bare returns, or many odd rows."""
+    (whole,) = _careful_batches(text, name, dialect, width, offset, lines_before, limits, batch=None)
+    return whole
+
+
+def _careful_batches(
+    text: TextFile, name: str, dialect: Dialect, width: int, offset: int, lines_before: int, limits: Limits,
+    any_end: bool = False, batch: int | None = 50_000,
+) -> Iterator[Collected]:  # fmt: skip
     collector = _Collector(width, name, limits)
     numbers: list[int] = []
+    given = False
+    comments: list[int] = []
+    for record in text_records(text, dialect, width, limits, offset, lines_before, any_end):
+        if record.reason == "comment":
+            comments.append(record.line)
+            continue
+        collector.add(len(numbers), record)
+        numbers.append(record.line)
+        if batch and len(numbers) == batch:
+            yield Collected(collector.cells(), pl.Series(numbers, dtype=pl.Int64), collector.surplus, collector.irregular, comments)
+            collector, numbers, comments, given = _Collector(width, name, limits), [], [], True
+    if numbers or comments or not given:
+        yield Collected(collector.cells(), pl.Series(numbers, dtype=pl.Int64), collector.surplus, collector.irregular, comments)
+
+
+def text_records(
+    text: TextFile, dialect: Dialect, width: int | None, limits: Limits, offset: int = 0, lines_before: int = 0, any_end: bool = False
+) -> Iterator[Record]:
+    """The records of a text one by one, from byte ``offset`` (at least its start) to ``text.size``."""
     with text.path.open("rb") as file:
-        file.seek(offset)
-        lines = io.TextIOWrapper(file, encoding="utf-8", newline=_terminator(text))
-        for at, record in enumerate(records(lines, delimiter, width, limits.max_line_bytes, lines_before)):
-            numbers.append(record.line)
-            collector.add(at, record)
-        lines.detach()
-    return _Collected(collector.cells(), pl.Series(numbers, dtype=pl.Int64), collector.surplus, collector.irregular)
+        file.seek(max(offset, text.start))
+        wrapped = io.TextIOWrapper(file, encoding="utf-8", newline="" if any_end else _terminator(text))
+        lines: Iterable[str] = wrapped
+        if text.size < text.path.stat().st_size:
+            lines = _Bounded(lines, text.size - max(offset, text.start))
+        yield from records(lines, dialect, width, limits.max_line_bytes, lines_before)
+        wrapped.detach()
+
+
+class _Bounded:
+    """Lines as far as so many bytes go."""
+
+    def __init__(self, lines: Iterable[str], size: int):
+        self._lines, self._left = iter(lines), size
+
+    def __iter__(self) -> Iterator[str]:
+        while self._left > 0 and (line := next(self._lines, None)) is not None:
+            self._left -= len(line.encode())
+            yield line

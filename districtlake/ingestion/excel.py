@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -105,16 +106,63 @@ def _load(reader: Any, sheet: str, dtype: str, name: str, columns: list[int] | N
     return _guarded(name, lambda: reader.load_sheet(sheet, header_row=None, skip_rows=skipped, dtypes=dtype, use_columns=columns))
 
 
-def _table(reader: Any, sheet: str, loaded: Any, name: str, finder: HeaderFinder, limits: Limits, epoch_1904: bool) -> Table | None:
+@dataclass(frozen=True)
+class Sheet:
+    """A whole sheet as a person sees it.
+
+    Attributes:
+        cells: String columns ``c0`` … from the first row of the sheet on, null for empty cells; no columns where nothing is filled.
+        visible: False for hidden sheets.
+        first_column: how many columns lie left of ``c0``.
+    """
+
+    name: str
+    cells: pl.DataFrame
+    visible: bool = True
+    first_column: int = 0
+
+
+def sheets_of(path: Path, name: str, limits: Limits, epoch_1904: bool, only_sheet: str | None = None) -> Iterator[Sheet]:
+    """Every sheet with cells, in the workbook's order; or the one named (or numbered, from 0).
+
+    Raises:
+        IngestionError: ``ingestion.encrypted``, ``ingestion.damaged``, ``ingestion.sheet``, ``ingestion.too_many_columns``.
+    """
+    reader = _guarded(name, lambda: fastexcel.read_excel(path))
+    names = reader.sheet_names
+    if only_sheet is not None:
+        numbered = only_sheet.isdecimal() and only_sheet not in names and int(only_sheet) < len(names)
+        names = [names[int(only_sheet)] if numbered else _sheet_named(names, only_sheet, name)]
+    for sheet in names:
+        loaded = _load(reader, sheet, "string", name)
+        visible = loaded.visible == "visible"
+        if not loaded.height or not loaded.width:
+            yield Sheet(sheet, pl.DataFrame(), visible)
+            continue
+        grid, errors = _grid(loaded, name, limits)
+        cells = _seen(reader, sheet, grid, loaded, errors, epoch_1904, name)
+        yield Sheet(sheet, cells, visible, loaded.available_columns()[0].absolute_index)
+
+
+def _grid(loaded: Any, name: str, limits: Limits) -> tuple[pl.DataFrame, Any]:
     refuse_columns(loaded.width, name, limits)
     batch, errors = _guarded(name, loaded.to_arrow_with_errors)
     grid = pl.DataFrame(pl.from_arrow(batch))
     grid.columns = [f"c{index}" for index in range(grid.width)]
+    return grid, errors
+
+
+def _seen(reader: Any, sheet: str, grid: pl.DataFrame, loaded: Any, errors: Any, epoch_1904: bool, name: str) -> pl.DataFrame:
+    cells = _as_seen(reader, sheet, grid, loaded.available_columns(), epoch_1904, name)
+    return _with_errors(cells, errors).select(pl.when(pl.all() != "").then(pl.all()))
+
+
+def _table(reader: Any, sheet: str, loaded: Any, name: str, finder: HeaderFinder, limits: Limits, epoch_1904: bool) -> Table | None:
+    grid, errors = _grid(loaded, name, limits)
     header = finder.find(_numbered(grid))
     if header is None:
         return None
-    cells = _as_seen(reader, sheet, grid, loaded.available_columns(), epoch_1904, name)
-    cells = _with_errors(cells, errors).select(pl.when(pl.all() != "").then(pl.all()))
+    cells = _seen(reader, sheet, grid, loaded, errors, epoch_1904, name)
     rows = pl.int_range(header.row + 1, cells.height + 1, dtype=pl.Int64, eager=True)
     notes = tuple(titles_above(_numbered(grid), header.row, sheet))
     return Table(header, cells.slice(header.row), rows, sheet, loaded.available_columns()[0].absolute_index, notes=notes)

@@ -13,7 +13,7 @@ from pathlib import PurePath
 from typing import IO, Any
 
 from districtlake.errors import IngestionError
-from districtlake.ingestion.collect import Collector, no_records
+from districtlake.ingestion.collect import RecordSink, no_records
 from districtlake.ingestion.json_text import CONSTANTS, Cursor, Literal, Members, parsed_line, text_of, too_deep
 from districtlake.ingestion.limits import Limits
 from districtlake.ingestion.text import TextFile
@@ -45,7 +45,7 @@ def looks_like_json(head: str, name: str) -> bool:
     return after.startswith(('"', "}") if start[0] == "{" else ("{", "]"))
 
 
-def read_json(text: TextFile, name: str, place: str | None, collector: Collector, limits: Limits) -> Found:
+def read_json(text: TextFile, name: str, place: str | None, collector: RecordSink, limits: Limits) -> Found:
     """Put every record of a JSON text into the collector.
 
     Args:
@@ -83,7 +83,7 @@ def _is_lines(text: TextFile, name: str, limits: Limits) -> bool:
 
 
 class _Reader:
-    def __init__(self, name: str, collector: Collector, limits: Limits, found: Found):
+    def __init__(self, name: str, collector: RecordSink, limits: Limits, found: Found):
         self.name, self.collector, self.limits, self.found = name, collector, limits, found
         self.features = self.objects = 0
         self._longitude, self._latitude = self._known(_LONGITUDE), self._known(_LATITUDE)

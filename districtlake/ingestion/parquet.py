@@ -7,6 +7,7 @@ one long text repeated a million times is counted before it is unrolled.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,17 +33,33 @@ def read_parquet(path: Path, name: str, finder: HeaderFinder, limits: Limits) ->
         IngestionError: ``ingestion.header`` (hardly a column is an item of the resource), ``ingestion.too_many_columns``,
             ``ingestion.too_large``, ``ingestion.encrypted``, ``ingestion.damaged``.
     """
+
+    def recognised(names: list[str]) -> None:
+        if not finder.enough(finder.columns(names)):
+            raise IngestionError(
+                f"{name}: hardly any of its {len(names)} columns is an item of this resource.",
+                hint="Name the columns as the catalogue does; if they are spelled otherwise, add them as aliases.",
+                code="ingestion.header",
+            )
+
+    names, cells, odd = parquet_cells(path, name, limits, recognised)
+    header = Header(0, tuple(names), finder.columns(names))
+    return Table(header, cells, pl.int_range(1, cells.height + 1, dtype=pl.Int64, eager=True), irregular=odd, every_row=True)
+
+
+def parquet_cells(
+    path: Path, name: str, limits: Limits, recognised: Callable[[list[str]], None] = lambda names: None
+) -> tuple[list[str], pl.DataFrame, dict[int, str]]:
+    """Names of the columns, the cells as text (``c0`` …), and the rows in which something had to be shown as its escape.
+
+    Args:
+        recognised: called with the names before the cells are read; may raise.
+    """
     try:
         with pq.ParquetFile(path) as file:
             _check(file.metadata, path.stat().st_size, name, limits)
             names = [str(field.name) for field in file.schema_arrow]
-            header = Header(0, tuple(names), finder.columns(names))
-            if not finder.enough(header.columns):
-                raise IngestionError(
-                    f"{name}: hardly any of its {len(names)} columns is an item of this resource.",
-                    hint="Name the columns as the catalogue does; if they are spelled otherwise, add them as aliases.",
-                    code="ingestion.header",
-                )
+            recognised(names)
             strings = [field.name for field in file.schema_arrow if pa.types.is_string(field.type) or pa.types.is_binary(field.type)]
         with pq.ParquetFile(path, read_dictionary=strings) as file:
             cells = _cells(file, len(names), name, limits)
@@ -52,8 +69,7 @@ def read_parquet(path: Path, name: str, finder: HeaderFinder, limits: Limits) ->
                 f"{name} is encrypted.", hint="Deliver it without encryption, over the agreed channel.", code="ingestion.encrypted"
             ) from error
         raise _damaged(name) from error
-    cells, odd = _presentable(cells)
-    return Table(header, cells, pl.int_range(1, cells.height + 1, dtype=pl.Int64, eager=True), irregular=odd, every_row=True)
+    return names, *_presentable(cells)
 
 
 def _check(footer: Any, size: int, name: str, limits: Limits) -> None:

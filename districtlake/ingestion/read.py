@@ -35,6 +35,17 @@ __all__ = ["Limits", "RawDelivery", "ReadReport", "drift", "raw_schema", "read_f
 _OLE = bytes.fromhex("d0cf11e0a1b11ae1")
 _FOREIGN = (
     (b"%PDF", "a PDF"),
+    (b"{\\rtf", "a Word text"),
+    (b"ID;P", "a SYLK sheet (.slk)"),
+    (b"BZh", "a bzip2 archive"),
+    (b"\xfd7zXZ", "an xz archive"),
+    (b"\x28\xb5\x2f\xfd", "a zstd archive"),
+    (b"GIF8", "an image"),
+    (b"\x00\x01\x00\x00Standard ", "an Access database"),
+    (b"ARROW1", "an Arrow file"),
+    (b"\x09\x00", "a sheet of Excel 2"),
+    (b"\x09\x02", "a sheet of Excel 3"),
+    (b"\x09\x04", "a sheet of Excel 4"),
     (b"Rar!", "a RAR archive"),
     (b"7z\xbc\xaf", "a 7-Zip archive"),
     (b"\x89PNG", "an image"),
@@ -67,36 +78,57 @@ def read_file(path: Path, original_name: str, resource: Resource, limits: Limits
     Raises:
         IngestionError: the file cannot be read; the code says why, the hint what to do. See the modules of this package.
     """
-    size = path.stat().st_size
-    if size == 0:
-        raise _empty(original_name)
-    if size > limits.max_bytes:
-        raise IngestionError(
-            f"{original_name} has {size:,} bytes; at most {limits.max_bytes:,} are read.",
-            hint="Deliver it in parts, or raise DISTRICTLAKE_MAX_FILE_MB.",
-            code="ingestion.too_large",
-        )
-    with path.open("rb") as file:
-        head = file.read(512)
-    if head.startswith(b"\x1f\x8b"):
+    refuse_size(path, original_name, limits)
+    content, head = content_of(path, original_name)
+    if content == "gzip":
         return _read_packed(path, original_name, resource, limits, lambda target: _gunzip(path, original_name, limits, target))
-    if head.startswith((b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")):
-        kind = is_workbook(members(path, original_name))
-        if kind is None:
-            return _read_packed(path, original_name, resource, limits, lambda target: _unzip(path, original_name, resource, limits, target))
-        if kind == "xlsb":
-            raise _unreadable(original_name, "a binary workbook (.xlsb)")
-        return _read_workbook(path, original_name, resource, limits, kind, check_workbook(path, original_name, limits))
-    if head.startswith(_OLE):
+    if content == "zip":
+        return _read_packed(path, original_name, resource, limits, lambda target: _unzip(path, original_name, resource, limits, target))
+    if content in ("xlsx", "xlsb", "ods"):
+        return _read_workbook(path, original_name, resource, limits, content, check_workbook(path, original_name, limits))
+    if content == "xls":
         check_xls(path, original_name, limits)
         return _read_workbook(path, original_name, resource, limits, "xls", False)
-    if head.startswith((b"PAR1", b"PARE")):
+    if content == "parquet":
         table = read_parquet(path, original_name, HeaderFinder(resource, limits.header_rows), limits)
         return _deliver([table], [], ReadReport(format="parquet"), resource, original_name)
-    _refuse_foreign(head, original_name)
+    refuse_foreign(head, original_name)
     if looks_like_json(_first_characters(head), original_name):
         return _read_json(path, original_name, resource, limits)
     return _read_text(path, original_name, resource, limits)
+
+
+def refuse_size(path: Path, name: str, limits: Limits) -> None:
+    """Refuse an empty file and one beyond the limit."""
+    size = path.stat().st_size
+    if size == 0:
+        raise empty_file(name)
+    if size > limits.max_bytes:
+        raise IngestionError(
+            f"{name} has {size:,} bytes; at most {limits.max_bytes:,} are read.",
+            hint="Deliver it in parts, or raise DISTRICTLAKE_MAX_FILE_MB.",
+            code="ingestion.too_large",
+        )
+
+
+def content_of(path: Path, name: str) -> tuple[str, bytes]:
+    """What a file is by its content, "gzip" "zip" "xlsx" "xlsb" "ods" "xls" "parquet" or "text" (JSON too), and its beginning."""
+    with path.open("rb") as file:
+        head = file.read(512)
+    if head.startswith(b"\x1f\x8b"):
+        return "gzip", head
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")):
+        infos = members(path, name)
+        names = {info.filename for info in infos}
+        for member, what in (("word/document.xml", "a Word text (.docx)"), ("ppt/presentation.xml", "a presentation (.pptx)")):
+            if member in names:
+                raise _unreadable(name, what)
+        return is_workbook(infos) or "zip", head
+    if head.startswith(_OLE):
+        return "xls", head
+    if head.startswith((b"PAR1", b"PARE")):
+        return "parquet", head
+    return "text", head
 
 
 def _read_text(path: Path, name: str, resource: Resource, limits: Limits) -> RawDelivery:
@@ -108,7 +140,7 @@ def _read_text(path: Path, name: str, resource: Resource, limits: Limits) -> Raw
     with ExitStack() as stack:
         text = open_text(path, name, source.encoding, limits, stack, recognised)
         if text.size - text.start < 1 << 16 and not text.head().strip():
-            raise _empty(name)
+            raise empty_file(name)
         table, delimiter = read_delimited(text, name, source.delimiter, finder, limits)
         report = ReadReport(format="csv", encoding=text.encoding, delimiter=delimiter)
         return _deliver([table], [], report, resource, name)
@@ -235,7 +267,8 @@ def _unzip(path: Path, name: str, resource: Resource, limits: Limits, target: IO
     return extract_zip(path, name, limits, choose, target)
 
 
-def _refuse_foreign(head: bytes, name: str) -> None:
+def refuse_foreign(head: bytes, name: str) -> None:
+    """Refuse what is no text by its first bytes."""
     for magic, what in _FOREIGN:
         if head.startswith(magic):
             raise _unreadable(name, what)
@@ -251,5 +284,5 @@ def _unreadable(name: str, what: str) -> IngestionError:
     )
 
 
-def _empty(name: str) -> IngestionError:
+def empty_file(name: str) -> IngestionError:
     return IngestionError(f"{name} is empty.", hint="Export it again and deliver it with its header and rows.", code="ingestion.empty")

@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 
 from districtlake.errors import IngestionError
+from districtlake.ingestion.encodings import unmarked_unicode
 from districtlake.ingestion.limits import Limits
 
 CHUNK = 1 << 20
@@ -121,7 +122,13 @@ class _Gauge:
 
 
 def open_text(
-    path: Path, name: str, declared: str | None, limits: Limits, stack: ExitStack, recognised: Callable[[TextFile], bool]
+    path: Path,
+    name: str,
+    declared: str | None,
+    limits: Limits,
+    stack: ExitStack,
+    recognised: Callable[[TextFile], bool],
+    only: bool = False,
 ) -> TextFile:
     """The text by the first rung of the ladder that holds.
 
@@ -130,6 +137,7 @@ def open_text(
             (GB18030 takes nearly any two bytes for a character, so Big5 decodes to nonsense).
         stack: closes and removes the temporary UTF-8 copy.
         recognised: whether the catalogue's header is found in a text.
+        only: ``declared`` is no last resort but the answer (a byte order mark still goes before it).
 
     Raises:
         IngestionError: ``ingestion.encoding`` naming the byte offset; ``ingestion.nul``; ``ingestion.line_too_long``;
@@ -145,6 +153,15 @@ def open_text(
         if head.startswith(mark):
             found, error = _transcoded(path, name, encoding, limits, stack)
             return _whole(found, error, name, f"{encoding.upper()} as its byte order mark says")
+    if declared is not None and only:
+        if codecs.lookup(declared).name in ("utf-8", "ascii"):
+            found, error = _utf8(path, name, limits, "utf-8", 0)
+        else:
+            found, error = _transcoded(path, name, declared, limits, stack)
+        return _whole(found, error, name, declared)
+    if (wide := unmarked_unicode(path)) is not None:
+        found, error = _transcoded(path, name, wide, limits, stack)
+        return _whole(found, error, name, f"{wide.upper()}, as its zero bytes say")
     found, error = _utf8(path, name, limits, "utf-8", 0)
     if found is not None:
         return found

@@ -23,11 +23,13 @@ _OTHER_SPELLINGS = (b"r='", b" r =", b"\tr", b"\nr", b"\rr", b" r= ")
 # A cell that holds something: <c r="AB12" ...> with content; an empty formatted one closes itself and takes no memory.
 _CELL = re.compile(rb"""<(?:\w+:)?c(?=\s)[^<>]*?\sr\s*=\s*["']([A-Za-z]+)([0-9]+)["'](?:[^<>]*[^/<>])?>""")
 _DATE_1904 = re.compile(rb'<(?:\w+:)?workbookPr[^<>]*\bdate1904="(1|true|on)"')
+_BRT_ROW, _BRT_WB_PROP = 0, 153
+_BRT_CELLS = frozenset(range(2, 12))  # RK, error, truth, number, text (in place, shared), and the four results of formulas
 _OVERLAP = 4096  # longer than any start tag of a cell
 
 
 def check_workbook(path: Path, name: str, limits: Limits) -> bool:
-    """Refuse a zip-based workbook (.xlsx, .xlsm, .ods) that is damaged, a zip bomb, or too wide or high to hold in memory.
+    """Refuse a zip-based workbook (.xlsx, .xlsm, .xlsb, .ods) that is damaged, a zip bomb, or too wide or high to hold in memory.
 
     Returns:
         whether its dates count from 1904.
@@ -44,6 +46,10 @@ def check_workbook(path: Path, name: str, limits: Limits) -> bool:
                 epoch_1904 = bool(_DATE_1904.search(b"".join(unpacked(file, info, name))))
             elif info.filename == "content.xml":
                 _check_ods(unpacked(file, info, name), name, limits)
+            elif info.filename == "xl/workbook.bin":
+                epoch_1904 = _binary_1904(b"".join(unpacked(file, info, name)))
+            elif info.filename.endswith(".bin") and "worksheet" in info.filename.lower():
+                _check_binary(b"".join(unpacked(file, info, name)), name, limits)
             # A sheet may lie under any name; every part is read anyway, for its size and checksum.
             elif not _surely_small(unpacked(file, info, name), limits):
                 _check_sheet(unpacked(file, info, name), name, limits)
@@ -99,6 +105,53 @@ def _column(letters: bytes) -> int:
     for letter in letters[:8].upper():
         number = number * 26 + letter - 64
     return number
+
+
+def _binary_records(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Kind, place and length of each record of a binary part ([MS-XLSB] 2.1.4); ends where the part contradicts itself."""
+    at, end = 0, len(data)
+    while at < end:
+        kind = data[at]
+        at += 1
+        if kind & 0x80:
+            if at >= end:
+                return
+            kind = (kind & 0x7F) | (data[at] << 7)
+            at += 1
+        length = shift = 0
+        while True:
+            if at >= end or shift > 21:
+                return
+            byte = data[at]
+            at += 1
+            length |= (byte & 0x7F) << shift
+            shift += 7
+            if not byte & 0x80:
+                break
+        if at + length > end:
+            return
+        yield kind, at, length
+        at += length
+
+
+def _check_binary(data: bytes, name: str, limits: Limits) -> None:
+    """The corners of a sheet in a binary workbook: rows announce themselves, cells that hold something name their column."""
+    row = 0
+    rows: set[int] = set()
+    lowest, highest = 1 << 31, -1
+    for kind, at, length in _binary_records(data):
+        if kind == _BRT_ROW and length >= 4:
+            row = int.from_bytes(data[at : at + 4], "little")
+        elif kind in _BRT_CELLS and length >= 4:
+            column = int.from_bytes(data[at : at + 4], "little")
+            lowest, highest = min(lowest, column), max(highest, column)
+            rows.add(row)
+    if rows:
+        refuse_extent(highest - lowest + 1, max(rows) - min(rows) + 1, name, limits)
+
+
+def _binary_1904(data: bytes) -> bool:
+    return any(kind == _BRT_WB_PROP and length >= 4 and data[at] & 1 for kind, at, length in _binary_records(data))
 
 
 def _check_ods(chunks: Iterator[bytes], name: str, limits: Limits) -> None:

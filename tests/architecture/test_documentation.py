@@ -163,10 +163,11 @@ def test_the_changelog_has_an_unreleased_section_with_something_in_it() -> None:
     assert re.search(r"^### (Added|Changed|Deprecated|Removed|Fixed|Security)$", unreleased.group(1), flags=re.M)
 
 
-def test_decisions_are_numbered_without_gaps_and_stay_on_one_screen() -> None:
+def test_decisions_have_a_number_each_and_stay_on_one_screen() -> None:
     decisions = sorted((DOCS / "adr").glob("*.md"))
     numbers = [int(path.name[:4]) for path in decisions]
-    assert numbers == list(range(1, len(numbers) + 1))
+    assert numbers[0] == 1
+    assert len(set(numbers)) == len(numbers), "two decisions have one number (a gap is a decision still being written)"
     for path in decisions:
         lines = _text(path).splitlines()
         assert len(lines) <= 60, f"{path.name} is longer than one screen"

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from districtlake.catalog.models import Item, Opening, Resource, Sharing, Source
 from districtlake.ingestion import delimited
+from districtlake.ingestion.dialect import Dialect
 from districtlake.ingestion.header import HeaderFinder
 from districtlake.ingestion.limits import Limits
 from districtlake.ingestion.read import RawDelivery, read_file
@@ -124,7 +125,7 @@ def test_the_fast_way_agrees_with_the_careful_one(body: str, crlf: bool) -> None
         if not found.lines or found.returns or found.spanning:
             return
         fast = delimited._fast(found, "x", ",", len(TITLES), offset, 1, Limits())
-        careful = delimited._careful(found, "x", ",", len(TITLES), offset, 1, Limits())
+        careful = delimited._careful(found, "x", Dialect(), len(TITLES), offset, 1, Limits())
     if fast is not None:
         assert fast.cells.rows() == careful.cells.rows()
         assert fast.rows.to_list() == careful.rows.to_list()

@@ -1,0 +1,79 @@
+"""JSON without a catalogue entry: where arrays of records lie, and their members as columns in the order they are first met."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import polars as pl
+
+from districtlake.ingestion.delimited import refuse_columns
+from districtlake.ingestion.limits import Limits
+from districtlake.ingestion.report import RowNote
+
+_DEPTH = 5
+
+
+def places_of(document: Any) -> list[str]:
+    """Places of arrays of objects in an object, the longest first; none for an array at the root, or where a name would break the place."""
+    found = list(_arrays(document, [], 0))
+    found.sort(key=lambda pair: -pair[1])
+    return [place for place, _ in found]
+
+
+def _arrays(value: Any, above: list[str], depth: int) -> Iterator[tuple[str, int]]:
+    if not isinstance(value, dict) or depth > _DEPTH:
+        return
+    for name, inner in value.items():
+        if not name or "." in name or any(char.isspace() for char in name):
+            continue
+        if isinstance(inner, list) and inner and all(isinstance(element, dict) for element in inner):
+            yield ".".join([*above, name]), len(inner)
+        elif isinstance(inner, dict):
+            yield from _arrays(inner, [*above, name], depth + 1)
+
+
+class OpenCollector:
+    """Takes records one by one; every member is a column."""
+
+    def __init__(self, file: str, limits: Limits):
+        self._file, self._limits = file, limits
+        self._names: dict[str, int] = {}
+        self._rows: list[tuple[int, dict[int, str]]] = []
+        self._notes: list[RowNote] = []
+
+    def knows(self, name: str) -> bool:
+        return False
+
+    def enough(self, names: Iterable[str]) -> bool:
+        return any(True for _ in names)
+
+    def add(self, row: int, values: Iterable[tuple[str, str | None]], reasons: Iterable[str] = ()) -> None:
+        cells: dict[int, str] = {}
+        for name, text in values:
+            label, again = name, 1
+            while (at := self._names.get(label)) is not None and at in cells:
+                again += 1
+                label = f"{name}#{again}"
+            if at is None:
+                at = self._names[label] = len(self._names)
+                refuse_columns(len(self._names), self._file, self._limits)
+            cells[at] = text or ""
+        self._notes.extend(RowNote(None, row, reason) for reason in reasons)
+        self._rows.append((row, cells))
+
+    def finish(self) -> tuple[list[str], pl.DataFrame, list[RowNote], list[int]]:
+        """Names, cells (``c0`` …), notes, and the number of each record."""
+        columns = {}
+        for at in range(len(self._names)):
+            texts = [_presentable(cells.get(at)) for _, cells in self._rows]
+            columns[f"c{at}"] = pl.Series(texts, dtype=pl.String)
+        names = [_presentable(name) or "" for name in self._names]
+        return names, pl.DataFrame(columns), self._notes, [row for row, _ in self._rows]
+
+
+def _presentable(text: str | None) -> str | None:
+    r"""Half a surrogate pair or a NUL, which no text can hold, shows its escape."""
+    if not text:
+        return None
+    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\u0000")
