@@ -26,6 +26,8 @@ _STATISTICS = {
     "expect_table_column_count_to_equal",
     "expect_table_columns_to_match_ordered_list",
     "expect_table_columns_to_match_set",
+    "expect_table_data_to_be_fresh",
+    "expect_table_row_count_to_be_near_earlier_deliveries",
     "expect_table_row_count_to_be_between",
     "expect_table_row_count_to_equal",
 }

@@ -1,4 +1,4 @@
-"""The values of other resources, at hand while one validation runs.
+"""The values of other resources, and what else rules ask about besides the frame, at hand while one validation runs.
 
 They travel beside Great Expectations, never through it: a value set handed to GX as an argument is copied by pydantic on every step.
 """
@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
 
 import polars as pl
 
-References = Mapping[tuple[str, str], pl.Series]
+References = Mapping[Any, Any]
+"""(resource, item) -> its values; what else is at hand has keys of its own, read by the functions of ``surroundings``."""
 _current: ContextVar[References] = ContextVar("expectations_references")
 
 
@@ -30,3 +32,11 @@ def referred_values(resource: str, item: str) -> pl.Series:
         return _current.get()[(resource, item)]
     except LookupError as error:
         raise LookupError(f"the values of {resource}.{item} were not looked up before validating") from error
+
+
+def at_hand(key: tuple[Any, ...]) -> Any:
+    """Raises ``LookupError`` outside ``references_at_hand`` or for what was not looked up."""
+    try:
+        return _current.get()[key]
+    except LookupError as error:
+        raise LookupError(f"{key[0]} was not looked up before validating") from error

@@ -15,11 +15,13 @@ import polars as pl
 
 from districtlake.errors import DistrictLakeError, ValidationFailed
 from districtlake.quality.rules import REFERENCE_EXPECTATION, Rule
+from districtlake.quality.surroundings import Surroundings
 from districtlake.quality.validation import ReferenceLookup, ReferenceUnreadable, RuleResult, Validation
 from expectations.compile import check_columns, columns_of, suite_of
 from expectations.observed import observation
 from expectations.references import References, references_at_hand
 from expectations.sources import BATCH_ROWS, Source, source_of
+from expectations.surroundings import LOOKUPS
 
 if TYPE_CHECKING:
     from great_expectations.core import ExpectationValidationResult
@@ -47,7 +49,7 @@ def validate(
         frame: cleansed frame (docs/architecture.md); may have no rows. A lazy frame over files (``pl.scan_parquet``,
             ``warehouse.tables.scan_table``) is read in batches and never held whole; its files must not change meanwhile.
         rules: in the order of the results wanted.
-        references: the values now in other resources' warehouse tables.
+        references: the values now in other resources' warehouse tables; ``Surroundings`` for rules that ask about more.
         observable: columns whose cells may appear in ``RuleResult.observed`` (a maximum is a cell); by default none.
         batch_rows: rows judged at a time; changes memory and no result.
 
@@ -74,7 +76,8 @@ def validate(
 def excuse(resource: str, rules: Sequence[Rule], references: ReferenceLookup) -> tuple[dict[str, RuleResult], References]:
     """Results of the rules that GX need not be asked, by rule id; and the values that the others refer to."""
     excused: dict[str, RuleResult] = {}
-    values: dict[tuple[str, str], pl.Series] = {}
+    values: dict[Any, Any] = {}
+    around = Surroundings.of(references)
     for rule in rules:
         if not rule.evaluable:
             excused[rule.id] = RuleResult(rule, "not_evaluated", reason=rule.not_evaluated_because)
@@ -92,7 +95,26 @@ def excuse(resource: str, rules: Sequence[Rule], references: ReferenceLookup) ->
                     excused[rule.id] = RuleResult(rule, "not_evaluated", reason=f"{target[0]} 尚未归集，无法核对")
                     continue
                 values[target] = found
+        elif rule.expectation in LOOKUPS and (reason := _gathered(resource, rule, around, values)):
+            excused[rule.id] = RuleResult(rule, "not_evaluated", reason=reason)
     return excused, values
+
+
+def _gathered(resource: str, rule: Rule, around: Surroundings, values: dict[Any, Any]) -> str:
+    """Put into ``values`` what one of our own expectations asks about; why it cannot be evaluated, else ""."""
+    try:
+        return LOOKUPS[rule.expectation](rule, around, values)
+    except ReferenceUnreadable as error:
+        if rule.on_failure != "report":
+            raise
+        return error.message
+    except DistrictLakeError:
+        raise
+    except Exception as error:
+        raise ValidationFailed(
+            f"{resource}, rule {rule.id}: what {rule.expectation} asks about cannot be looked up ({type(error).__name__}).",
+            hint="Run `districtlake catalog check`: it says what is wrong with the check's arguments.",
+        ) from error
 
 
 def run_suite(resource: str, source: Source, rules: Sequence[Rule], values: References) -> Run:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from districtlake.cli.options import Json
 from districtlake.cli.output import console, show_json, show_rows
@@ -21,10 +22,12 @@ def check(as_json: Json = False) -> None:
     from districtlake.catalog.check import check_catalog, in_order
     from districtlake.catalog.load import read_catalog
     from districtlake.marts.check import check_marts
+    from districtlake.quality.check import check_own_expectations
     from districtlake.settings import Settings
 
     dirs = Settings.from_environment().catalog_dirs
-    findings = in_order([*check_catalog(dirs), *check_marts(read_catalog(dirs))])
+    loaded = read_catalog(dirs)
+    findings = in_order([*check_catalog(dirs), *check_own_expectations(loaded), *check_marts(loaded)])
     wrong = [finding for finding in findings if finding.level == "error"]
     rows = [{"level": f.level, "file": f.file, "key": f.key, "problem": f.problem, "remedy": f.remedy} for f in findings]
     if as_json:
@@ -34,7 +37,8 @@ def check(as_json: Json = False) -> None:
     else:
         for row in rows:
             colour = "red" if row["level"] == "error" else "yellow"
-            console.print(f"[bold {colour}]{row['level']}[/] {row['file']}: {row['key']}: {row['problem']}", markup=True, soft_wrap=True)
+            place = escape(f"{row['file']}: {row['key']}: {row['problem']}")  # items[name] is no markup
+            console.print(f"[bold {colour}]{row['level']}[/] {place}", markup=True, soft_wrap=True)
             console.print(f"  处理：{row['remedy']}", markup=False, soft_wrap=True)
         console.print(f"{len(wrong)} 个错误，{len(rows) - len(wrong)} 个警告。")
     if wrong:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -13,10 +14,12 @@ from districtlake.catalog.models import Catalog, Resource
 from districtlake.clock import Clock, clock_from_environment
 from districtlake.errors import CatalogError, DistrictLakeError, NotFound
 from districtlake.policy.calendar import WorkingCalendar, load_calendar
+from districtlake.policy.cycles import end_of
 from districtlake.policy.pack import PolicyPack, load_policy
 from districtlake.quality.validation import ReferenceUnreadable
 from districtlake.settings import Settings
 from districtlake.store.engine import Store, open_store
+from districtlake.warehouse import history
 from districtlake.warehouse.tables import address, scan_delta
 
 
@@ -49,6 +52,18 @@ class District:
         Raises:
             ReferenceUnreadable: the table does not open.
         """
+        found = self.reference_records(resource_id, (item,))
+        return None if found is None else found[item]
+
+    def reference_records(self, resource_id: str, items: tuple[str, ...], as_of: date | None = None) -> pl.DataFrame | None:
+        """``items`` of the rows in a resource's warehouse table, as they stand or stood at the end of an Asia/Shanghai day.
+
+        Returns:
+            Columns named like the items; None when the resource was never delivered.
+
+        Raises:
+            ReferenceUnreadable: the table does not open.
+        """
         path = address(self.lake, "warehouse", resource_id)
         if not DeltaTable.is_deltatable(str(path)):
             return None
@@ -56,7 +71,10 @@ class District:
             table = DeltaTable(str(path))
             if table.version() == 0:  # created, never written
                 return None
-            return scan_delta(table).select(item).collect()[item]
+            if as_of is None:
+                return scan_delta(table).select(items).collect()
+            moment = end_of(as_of) - timedelta(microseconds=1)
+            return history.as_of(self.lake, self.resource(resource_id), moment).select(items).collect()
         except Exception as error:  # a damaged log, a lost file
             raise ReferenceUnreadable(
                 f"{resource_id} 的表暂时无法打开（{type(error).__name__}），无法核对。", hint="从备份恢复该表，或检查磁盘与权限。"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from typing import Any
 
@@ -112,6 +112,10 @@ def unsettled(store: Store, day: date | None) -> set[str]:
         return set(session.scalars(query))
 
 
+REMEMBERED = 100
+"""Row counts of earlier deliveries that are kept at hand for rules about them."""
+
+
 @dataclass(frozen=True)
 class Past:
     """What the deliveries in the warehouse mean for the next one.
@@ -120,24 +124,32 @@ class Past:
         snapshot: data date and file name of the latest-dated snapshot; an older one is held.
         moment: the latest moment from which any of them is valid. What comes later in the order of processing is valid from then
             at the earliest, so that versions of a row never overlap.
+        row_counts: (mode, rows judged) of the latest of them, oldest first; at most ``REMEMBERED``.
     """
 
     snapshot: tuple[date, str] | None = None
     moment: datetime | None = None
+    row_counts: tuple[tuple[str, int], ...] = ()
 
-    def after(self, delivery: Delivery) -> Past:
-        """The past once ``delivery`` has reached the warehouse."""
+    def after(self, delivery: Delivery, counts: Mapping[str, int] | None = None) -> Past:
+        """The past once ``delivery`` has reached the warehouse; ``counts``: what it came to."""
         snapshot = self.snapshot
         if delivery.mode == "snapshot" and delivery.data_date is not None:
             stated = (delivery.data_date, delivery.file_name)
             snapshot = max(snapshot or stated, stated)
-        return Past(snapshot, self.valid_from(delivery))
+        row_counts = (*self.row_counts, (delivery.mode, rows_judged(counts)))[-REMEMBERED:] if counts else self.row_counts
+        return Past(snapshot, self.valid_from(delivery), row_counts)
 
     def valid_from(self, delivery: Delivery) -> datetime:
         """From when a delivery's content is valid: the start of its data's day in Shanghai, or its receipt where no date is known."""
         day = delivery.data_date
         at = datetime.combine(day, time(), tzinfo=SHANGHAI) if day is not None else delivery.received_at
         return max(at, self.moment or at)
+
+
+def rows_judged(counts: Mapping[str, int]) -> int:
+    """The rows of a delivery that were judged: exact duplicates are not."""
+    return counts["delivered"] - counts["duplicates"]
 
 
 def past_of(store: Store, resource: str, before_operation: int | None = None) -> Past:
@@ -157,7 +169,9 @@ def past_of(store: Store, resource: str, before_operation: int | None = None) ->
         for found in latest:
             delivery = session.scalars(found.limit(1)).first()
             past = past.after(delivery) if delivery is not None else past
-    return past
+        last = list(session.scalars(query.order_by(Delivery.order_key.desc(), Delivery.id.desc()).limit(REMEMBERED)))
+        row_counts = tuple((delivery.mode, rows_judged(delivery.counts)) for delivery in reversed(last) if delivery.counts)
+    return replace(past, row_counts=row_counts)
 
 
 def begin(

@@ -19,6 +19,7 @@ from districtlake.delivery import ledger
 from districtlake.delivery.advance import Arrival, Step, Tables, advance
 from districtlake.delivery.district import District
 from districtlake.delivery.locks import lock
+from districtlake.delivery.surroundings import surroundings_of
 from districtlake.errors import DistrictLakeError, IngestionError, OperationRefused
 from districtlake.ingestion.archive import path_of
 from districtlake.ingestion.read import Limits, read_file
@@ -121,9 +122,10 @@ def process_delivery(district: District, resource: Resource, delivery: Delivery,
     operation = ledger.begin(district, resource, "process", delivery.id, versions(district.lake, resource.id))
     try:
         tables = load_tables(district, resource)
-        arrival = arrival_of(district, resource, delivery, ledger.past_of(district.store, resource.id))
-        now = operation.started_at
-        step = advance(tables, arrival, resource, district.catalog, engine.validator, district.reference_values, now)
+        past = ledger.past_of(district.store, resource.id)
+        arrival = arrival_of(district, resource, delivery, past)
+        around = surroundings_of(district, resource, delivery, past)
+        step = advance(tables, arrival, resource, district.catalog, engine.validator, around, operation.started_at)
         ended = {delivery.id: ledger.Ended.of(step)}
         ledger.prepare(district, operation.id, ended)
         commit_step(district, resource, operation.id, operation.base_versions, step, engine)
@@ -250,10 +252,11 @@ def rebuild(
         steps: list[tuple[Delivery, Step]] = []
         for delivery in deliveries:
             arrival = arrival_of(district, resource, delivery, past, waived.get(delivery.id, frozenset()))
-            step = advance(tables, arrival, resource, district.catalog, engine.validator, district.reference_values, operation.started_at)
+            around = surroundings_of(district, resource, delivery, past)
+            step = advance(tables, arrival, resource, district.catalog, engine.validator, around, operation.started_at)
             tables = step.tables
             steps.append((delivery, step))
-            past = past if step.held else past.after(delivery)
+            past = past if step.held else past.after(delivery, step.counts)
             for layer, frame in step.rows.items():
                 rows[layer].append(frame)
         ended = {d.id: ledger.Ended.of(s) for d, s in steps}

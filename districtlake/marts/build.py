@@ -16,6 +16,7 @@ import polars as pl
 from districtlake.catalog.marts import Mart
 from districtlake.delivery.district import District
 from districtlake.delivery.locks import lock
+from districtlake.delivery.surroundings import surroundings_of_marts
 from districtlake.errors import DistrictLakeError, NotFound
 from districtlake.marts import record, table
 from districtlake.marts.affected import affected_keys
@@ -234,7 +235,7 @@ class _Run:
         return lines, after
 
     def _judged(self, mart: Mart, frame: pl.DataFrame) -> tuple[RuleResult, ...]:
-        validation: Validation = self.validator(mart.id, frame, mart_rules(mart), self.district.reference_values)
+        validation: Validation = self.validator(mart.id, frame, mart_rules(mart), surroundings_of_marts(self.district))
         return validation.results
 
 

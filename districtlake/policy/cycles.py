@@ -86,6 +86,14 @@ def first_due(provided_from: date, cycle: str, policy: PolicyPack, period: int =
     return None if day is None or LONGEST[cycle] is None else _due(end_of(day), cycle, policy)
 
 
+def is_lagging(data_date: date, received: datetime, cycle: str, policy: PolicyPack) -> bool | None:
+    """Whether data that speak of ``data_date`` were older at their receipt than cycle and grace allow; None: the cycle has no due date."""
+    # a data date is a whole day: what comes by the hour is judged from its end, with its own grace
+    start = datetime.combine(data_date, time(), tzinfo=SHANGHAI) + (timedelta(1) if cycle == "realtime" else timedelta())
+    due = due_after(start, cycle, policy)
+    return None if due is None else received >= due.grace_until
+
+
 def end_of(day: date) -> datetime:
     """24:00 of an Asia/Shanghai day, in UTC."""
     return datetime.combine(day + timedelta(1), time(), tzinfo=SHANGHAI).astimezone(UTC)

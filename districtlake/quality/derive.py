@@ -5,14 +5,16 @@ Ids are stable as long as items and checks keep their names; problems and ticket
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
+from pydantic import ValidationError
 
-from districtlake.catalog.models import DELIVERY_COLUMNS, Catalog, Check, Dimension, Element, Item, Resource
+from districtlake.catalog.models import DELIVERY_COLUMNS, Catalog, Check, CodeList, Dimension, Element, Item, Resource
 from districtlake.errors import CatalogError
+from districtlake.quality.own_expectations import OWN, OwnArguments
 from districtlake.quality.rules import REFERENCE_EXPECTATION, STATUS_SUFFIX, Rule
 
 if TYPE_CHECKING:
@@ -42,7 +44,7 @@ def rules_of(resource: Resource, catalog: Catalog) -> tuple[Rule, ...]:
         rules.extend(_item_rules(item, resource, catalog))
     rules.extend(_key_rule(resource))
     titles = {item.name: item.title for item in resource.items}
-    rules.extend(declared(check, titles) for check in resource.checks)
+    rules.extend(declared(check, titles, catalog) for check in resource.checks)
     return with_unique_ids(rules)
 
 
@@ -86,7 +88,7 @@ def _status_rules(item: Item, element: Element, kind: Kind, catalog: Catalog) ->
         undecidable = code_list is not None and code_list.partial
         arguments = {"column": status, "value_set": ["ok", *warnings]}
         title = f"{item.title}应符合数据元“{element.name}”的值域（{element.domain}）"
-        because = f"代码表“{code_list.name}”不完整且没有已发布的来源，不能据以判定错误" if code_list is not None and undecidable else ""
+        because = because_partial(code_list) if code_list is not None and undecidable else ""
         # A date or number that could not be typed would pass as an empty cell: its row never does, whatever the item allows.
         untyped = {} if kind.dtype(element) == pl.String else {"severity": "critical", "on_failure": "quarantine"}
         yield _of_item(item, "conforms", title, "expect_column_values_to_be_in_set", arguments,
@@ -147,17 +149,18 @@ def _key_rule(resource: Resource) -> Iterator[Rule]:
 
 
 # declared checks ---------------------------------------------------------------------------------------------------
-def declared(check: Check, titles: Mapping[str, str]) -> Rule:
-    """The rule of a declared check; ``titles``: column -> its Chinese title."""
-    blamed = check.items if check.items is not None else _items_of(check)
+def declared(check: Check, titles: Mapping[str, str], catalog: Catalog | None = None) -> Rule:
+    """The rule of a declared check; ``titles``: column -> its Chinese title. ``catalog``: for the names of other resources and lists."""
+    own = own_arguments(check)
+    blamed = check.items if check.items is not None else _items_of(check, own)
     dimension: Dimension = check.dimension
     return Rule(
         id=check.rule_id,
-        title=check.title or _declared_title(check, titles),
+        title=check.title or (own.sentence(_names(titles, catalog)) if own else _declared_title(check, titles)),
         items=blamed,
         expectation=check.expect,
         arguments=_with_missing_rows_ignored(check),
-        severity=check.severity,
+        severity=own.severity if own and "severity" not in check.model_fields_set else check.severity,
         dimension=dimension,
         on_failure=check.on_failure,
         scope=scope_of(check),
@@ -165,8 +168,39 @@ def declared(check: Check, titles: Mapping[str, str]) -> Rule:
     )
 
 
-def _items_of(check: Check) -> tuple[str, ...]:
-    names = (column.removesuffix(STATUS_SUFFIX) for column in check.columns if column not in DELIVERY_COLUMNS)
+def own_arguments(check: Check) -> OwnArguments | None:
+    """The arguments of a check that names one of our own expectations; None for GX's, and where they are wrong (``check`` says how)."""
+    kind = OWN.get(check.expect)
+    if kind is None:
+        return None
+    try:
+        return kind.model_validate(check.arguments)
+    except ValidationError:
+        return None
+
+
+def _names(titles: Mapping[str, str], catalog: Catalog | None) -> Callable[[str], str]:
+    """The Chinese name of a column, a resource or a code list; its id where none is known."""
+
+    def name(key: str) -> str:
+        column = key.removesuffix(STATUS_SUFFIX)
+        if column in titles:
+            return titles[column]
+        if catalog is not None and key in catalog.resources:
+            return catalog.resources[key].title
+        return catalog.code_lists[key].name if catalog is not None and key in catalog.code_lists else key
+
+    return name
+
+
+def because_partial(code_list: CodeList) -> str:
+    """Why nothing can be proved wrong by a partial list."""
+    return f"代码表“{code_list.name}”不完整且没有已发布的来源，不能据以判定错误"
+
+
+def _items_of(check: Check, own: OwnArguments | None = None) -> tuple[str, ...]:
+    columns = own.blamed() if own is not None else None
+    names = (column.removesuffix(STATUS_SUFFIX) for column in columns or check.columns if column not in DELIVERY_COLUMNS)
     return tuple(dict.fromkeys(names))
 
 

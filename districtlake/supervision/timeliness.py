@@ -7,16 +7,16 @@ reported beside it: a file received today that speaks of last March is in time, 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import datetime
 
 import polars as pl
 from sqlalchemy.orm import Session
 
 from districtlake.catalog.models import Resource
-from districtlake.clock import SHANGHAI, local_date
+from districtlake.clock import local_date
 from districtlake.delivery import ledger
 from districtlake.delivery.district import District
-from districtlake.policy.cycles import Due, due_after, first_due
+from districtlake.policy.cycles import Due, due_after, first_due, is_lagging
 from districtlake.policy.pack import PolicyPack
 from districtlake.supervision.updates import Latest, Update, latest_updates
 from districtlake.tickets.overdue import UpdateDue
@@ -175,7 +175,4 @@ def _lag(latest: Latest, cycle: str, policy: PolicyPack) -> tuple[int | None, bo
         return None, None
     received = latest.update.received_at
     days = (local_date(received) - latest.data_date).days
-    # a data date is a whole day: what comes by the hour is judged from its end, with its own grace
-    start = datetime.combine(latest.data_date, time(), tzinfo=SHANGHAI) + (timedelta(1) if cycle == "realtime" else timedelta())
-    due = due_after(start, cycle, policy)
-    return days, None if due is None else received >= due.grace_until
+    return days, is_lagging(latest.data_date, received, cycle, policy)

@@ -32,7 +32,13 @@ class BilingualText:
         given = configuration.kwargs if configuration else {}
         template = {
             "template": cls.sentence,
-            "params": {argument: str(given.get(argument, "")) for argument in cls.sentence_arguments},
+            "params": {argument: str(given.get(argument, _default(cls, argument))) for argument in cls.sentence_arguments},
             "styling": (runtime_configuration or {}).get("styling"),
         }
         return [RenderedStringTemplateContent(content_block_type="string_template", string_template=template)]
+
+
+def _default(expectation: Any, argument: str) -> Any:
+    """What an argument that is not given is; a dash for none."""
+    field = expectation.__fields__.get(argument)
+    return "—" if field is None or field.default is None else field.default

@@ -11,10 +11,9 @@ from typing import Any
 
 import pandas as pd
 import polars as pl
-from great_expectations.core.metric_function_types import MetricFunctionTypes, SummarizationMetricNameSuffixes
-from great_expectations.execution_engine import PandasExecutionEngine
 from great_expectations.expectations.metrics.map_metric_provider import ColumnPairMapMetricProvider
-from great_expectations.expectations.registry import register_metric
+
+from expectations.own.asked_rows import AskedRows
 
 FORM = r"^[0-9]{17}[0-9X]$"
 
@@ -29,7 +28,7 @@ def speaking_in_pandas(ids: pd.Series) -> pd.Series:
     return texts.where(texts.str.fullmatch(FORM[1:-1], na=False).astype(bool))
 
 
-class CitizenIdPair(ColumnPairMapMetricProvider):
+class CitizenIdPair(AskedRows, ColumnPairMapMetricProvider):
     """A column held against what the citizen id in ``column_B`` says. Subclasses define ``applicable_in_pandas`` and a condition."""
 
     condition_domain_keys = ("batch_id", "table", "column_A", "column_B", "row_condition", "condition_parser")
@@ -40,23 +39,5 @@ class CitizenIdPair(ColumnPairMapMetricProvider):
         raise NotImplementedError
 
     @classmethod
-    def _register_metric_functions(cls) -> None:
-        super()._register_metric_functions()
-        if hasattr(cls, "condition_metric_name"):
-            register_metric(
-                metric_name=f"{cls.condition_metric_name}.{SummarizationMetricNameSuffixes.FILTERED_ROW_COUNT.value}",
-                metric_domain_keys=cls.condition_domain_keys,
-                metric_value_keys=(*cls.condition_value_keys, "result_format"),
-                execution_engine=PandasExecutionEngine,
-                metric_class=cls,
-                metric_provider=_applicable_rows,
-                metric_fn_type=MetricFunctionTypes.VALUE,
-            )
-
-
-def _applicable_rows(
-    cls: type[CitizenIdPair], execution_engine: PandasExecutionEngine, metric_domain_kwargs: Mapping[str, Any], **kwargs: Any
-) -> int:
-    frame = execution_engine.get_domain_records(dict(metric_domain_kwargs))
-    column_a, column_b = frame[metric_domain_kwargs["column_A"]], frame[metric_domain_kwargs["column_B"]]
-    return int(cls.applicable_in_pandas(column_a, column_b).sum())
+    def asked_in_pandas(cls, frame: pd.DataFrame, domain: Mapping[str, Any], values: Mapping[str, Any]) -> pd.Series:
+        return cls.applicable_in_pandas(frame[domain["column_A"]], frame[domain["column_B"]])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from datetime import date
 from typing import Any
 
@@ -15,7 +14,9 @@ from districtlake.quality.rules import REFERENCE_EXPECTATION, Rule
 from expectations.compile import suite_of
 from expectations.own import MODULES
 from expectations.references import references_at_hand, referred_values
-from expectations.validate import validate
+from expectations.validate import excuse, run_suite, validate
+from tests.gx_alone import assert_gx_agrees
+from tests.own_rules import AROUND, COLUMNS, MAN, OLD, RULES, WOMAN
 
 BIRTH = Rule("birth", "t", (), "expect_column_pair_birth_date_to_match_citizen_id", {"column_A": "birth", "column_B": "citizen_id"})
 SEX = Rule("sex", "t", (), "expect_column_pair_sex_to_match_citizen_id", {"column_A": "sex", "column_B": "citizen_id"})
@@ -23,9 +24,6 @@ AGE = Rule(
     "age", "t", (), "expect_column_pair_date_to_be_at_age_by_citizen_id", {"column_A": "birth", "column_B": "citizen_id", "min_years": 20}
 )
 EXISTS = Rule("exists", "t", (), REFERENCE_EXPECTATION, {"column": "citizen_id", "resource": "police.population", "item": "citizen_id"})
-
-# GB 11643-1999's own example, and ids made from it: none belongs to a person.
-WOMAN, MAN, OLD = "11010519491231002X", "110105194912310011", "110105491231002"
 
 
 def people(*rows: tuple[Any, Any, Any]) -> pl.DataFrame:
@@ -148,25 +146,38 @@ def test_gx_alone_agrees(drawn: list[Any]) -> None:
     frame = people(*drawn)
     known = pl.Series([WOMAN, ""])
     rules = [BIRTH, SEX, AGE, EXISTS]
-    ours = validate("a.b", frame, rules, lambda *_: known)
-    from expectations.session import new_context
+    assert_gx_agrees(validate("a.b", frame, rules, lambda *_: known), frame, rules, lambda *_: known)
 
-    context = new_context()
-    import great_expectations as gx
 
-    batch = context.data_sources.add_pandas("own").add_dataframe_asset("frame").add_batch_definition_whole_dataframe("whole")
-    definition = gx.ValidationDefinition(name="own", data=batch, suite=context.suites.add(suite_of("own", rules)))
-    with references_at_hand({("police.population", "citizen_id"): known}), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        run = definition.run(batch_parameters={"dataframe": frame.to_pandas()}, result_format="COMPLETE")
-    theirs = {result.expectation_config.meta["rule"]: result for result in run.results}
-    for result in ours.results:
-        other = theirs[result.rule.id]
-        assert other.exception_info["raised_exception"] is False
-        assert result.failed == other.result["unexpected_count"]
-        assert result.evaluated == other.result["element_count"] - other.result["missing_count"]
-        failing = ours.failures.filter(pl.col("rule") == result.rule.id).get_column("_index").to_list()
-        assert failing == other.result["unexpected_index_list"]
+drawn_rows = st.fixed_dictionaries(
+    {
+        "id": st.sampled_from(
+            [WOMAN, OLD, None, "", "330203209906150018", "33999919900101001X", "91110119900101001X", "六个汉字正好", "ABC123456789012"]
+        ),
+        "uscc": st.sampled_from([None, "91330203MA2AFAAA4Y", "91330203MA2AFAAA4X", "330203000000017", "", "一二三四五六"]),
+        "org_code": st.sampled_from([None, "002943395", "002943394", "", "组织码"]),
+        "division": st.sampled_from([None, "330204", "330227", "330203001", "33", "999999", "", "三三〇"]),
+        "day": st.sampled_from([None, date(1950, 1, 1), date(2001, 5, 5), date(2016, 5, 5), date(2020, 2, 29)]),
+        "code": st.sampled_from([None, "1", "9", ""]),
+        "name": st.sampled_from([None, "张三", "阿不都 热合曼", "李四", ""]),
+    }
+)
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.lists(drawn_rows, max_size=8))
+def test_gx_alone_agrees_on_standards_and_surroundings(drawn: list[Any]) -> None:
+    frame = pl.DataFrame(drawn, schema=COLUMNS)
+    assert_gx_agrees(validate("a.b", frame, RULES, AROUND), frame, RULES, AROUND)
+
+
+def test_each_is_answered_by_the_fused_engine() -> None:
+    frame = pl.DataFrame(
+        {"id": [WOMAN], "uscc": ["x"], "org_code": ["x"], "division": ["330203"], "day": [date(2020, 1, 1)], "code": ["1"], "name": ["x"]}
+    )
+    excused, values = excuse("a.b", RULES, AROUND)
+    assert excused == {}
+    assert run_suite("a.b", frame, RULES, values).fell_through(RULES) == []
 
 
 # ---- what they say
@@ -174,7 +185,7 @@ def test_gx_alone_agrees(drawn: list[Any]) -> None:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_each_renders_a_sentence_in_both_languages(module: str) -> None:
-    rule = {r.expectation: r for r in (BIRTH, SEX, AGE, EXISTS)}[module]
+    rule = {r.expectation: r for r in (BIRTH, SEX, AGE, EXISTS, *RULES)}[module]
     (expectation,) = suite_of("a.b", [rule]).expectations
     from great_expectations.expectations.registry import get_renderer_impl
     from great_expectations.render.renderer.inline_renderer import InlineRenderer
@@ -184,7 +195,8 @@ def test_each_renders_a_sentence_in_both_languages(module: str) -> None:
     template = block.to_json_dict()["string_template"]
     assert "须" in template["template"]
     assert "must" in template["template"]
-    assert set(template["params"].values()) >= {str(value) for key, value in rule.arguments.items() if key != "mostly"}
+    said = {str(rule.arguments[key]) for key in type(expectation).sentence_arguments if key in rule.arguments}
+    assert set(template["params"].values()) >= said
     plain = expectation.configuration
     plain.description = None
     atomic = next(part for part in InlineRenderer(render_object=plain).get_rendered_content() if part.name == "atomic.prescriptive.summary")
