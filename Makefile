@@ -32,7 +32,7 @@ TICKETS ?= 5000
 PROBLEMS ?= 100000
 TESTS ?= tests
 
-.PHONY: dictionary help nightly next-day ui daemon test test-all lint format types lock clean reset doctor bench-way bench-many bench-nightly bench-portal notebook portal
+.PHONY: dictionary help nightly next-day ui daemon test test-all lint format types lock clean reset doctor bench-way bench-many bench-nightly bench-portal bench-validate notebook portal
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -101,9 +101,19 @@ bench-portal: $(DEV_READY) ## USERS at browsers for DURATION seconds, over TICKE
 bench-way: $(DEV_READY) ## ROWS × COLUMNS the whole way, beside a hand-written Polars script; KIND=snapshot|incremental FORM=csv|xlsx
 	@$(BIN)/python -m benchmarks.way --rows $(ROWS) --columns $(COLUMNS) --kind $(KIND) --form $(FORM)
 
+bench-validate: $(DEV_READY) $(VENV)/bench/.ready ## ROWS × COLUMNS against 27 rules beside six peers; then 10M rows, a small suite, RESOURCES small ones
+	@$(BIN)/python -m benchmarks.validate --rows $(ROWS) --columns $(COLUMNS) --resources $(if $(filter file,$(origin RESOURCES)),500,$(RESOURCES)) --peers $(VENV)/bench/bin/python
+
+$(VENV)/bench/.ready: requirements/bench.txt $(DEV_READY)
+	@echo "Setting up (once): peers of the benchmark, in an environment of their own …"
+	@$(VENV)/tools/bin/uv venv -q --python $(PYTHON) --allow-existing $(VENV)/bench
+	@$(VENV)/tools/bin/uv pip sync -q --compile-bytecode --python $(VENV)/bench/bin/python --require-hashes requirements/bench.txt
+	@touch $@
+
 lock: $(DEV_READY) ## write the lock files anew from pyproject.toml
 	@$(VENV)/tools/bin/uv pip compile -q --generate-hashes --no-emit-index-url --python-version 3.11 pyproject.toml -o requirements/run.txt
 	@$(VENV)/tools/bin/uv pip compile -q --generate-hashes --no-emit-index-url --python-version 3.11 --extra dev -c requirements/run.txt pyproject.toml -o requirements/dev.txt
+	@$(VENV)/tools/bin/uv pip compile -q --generate-hashes --no-emit-index-url --python-version 3.11 -c requirements/run.txt requirements/bench.in -o requirements/bench.txt
 
 reset: ## forget the demonstration: asks, then removes the state folder
 	@read -r -p "Remove $(DISTRICTLAKE_STATE) with all its data? Type yes: " answer && [ "$$answer" = yes ] && rm -rf "$(DISTRICTLAKE_STATE)"

@@ -28,13 +28,13 @@ SIDES = ("ours", "by_hand")
 PROJECT = Path(__file__).resolve().parent.parent
 
 
-def child(module: str, *arguments: str) -> tuple[str, dict[str, float]]:
+def child(module: str, *arguments: str, python: str = sys.executable) -> tuple[str, dict[str, float]]:
     """Run ``python -m benchmarks.<module>``; its output, and what the kernel says it used."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("DISTRICTLAKE_", "PYTHONDONT"))}
     environment |= {"PYTHONPATH": str(PROJECT), "GX_ANALYTICS_ENABLED": "false", "PYTHONHASHSEED": "0"}
     started = time.perf_counter()
     with tempfile.TemporaryFile() as output:
-        process = subprocess.Popen([sys.executable, "-m", f"benchmarks.{module}", *arguments], stdout=output, cwd=PROJECT, env=environment)
+        process = subprocess.Popen([python, "-m", f"benchmarks.{module}", *arguments], stdout=output, cwd=PROJECT, env=environment)
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         wall = time.perf_counter() - started
