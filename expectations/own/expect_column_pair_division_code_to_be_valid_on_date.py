@@ -14,12 +14,13 @@ from great_expectations.expectations.expectation import ColumnPairMapExpectation
 from great_expectations.expectations.metrics.map_metric_provider import ColumnPairMapMetricProvider, column_pair_condition_partial
 
 from districtlake.quality.own_expectations import LENGTHS
-from expectations.conditions import CONDITIONS, Condition, Table, Values
+from expectations.conditions import CONDITIONS
 from expectations.literals import Unfused
 from expectations.own.asked_rows import AskedRows
 from expectations.own.bilingual import BilingualText
 from expectations.own.division_codes import NOT_DATED, valid_in
 from expectations.own.judged import text_of
+from expectations.table import Condition, Table, Values
 
 METRIC = "column_pair_values.division_code_valid_on_date"
 

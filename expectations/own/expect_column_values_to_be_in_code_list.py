@@ -11,10 +11,11 @@ from great_expectations.execution_engine import PandasExecutionEngine
 from great_expectations.expectations.expectation import ColumnMapExpectation
 from great_expectations.expectations.metrics.map_metric_provider import ColumnMapMetricProvider, column_condition_partial
 
-from expectations.conditions import CONDITIONS, Condition, Table, Values
+from expectations.conditions import CONDITIONS
 from expectations.own.bilingual import BilingualText
 from expectations.own.judged import in_pandas
 from expectations.surroundings import codes_of
+from expectations.table import Condition, Table, Values
 
 METRIC = "column_values.in_code_list"
 

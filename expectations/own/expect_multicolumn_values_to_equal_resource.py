@@ -16,12 +16,13 @@ from great_expectations.expectations.metrics.map_metric_provider import Multicol
 from great_expectations.expectations.metrics.map_metric_provider.multicolumn_condition_partial import multicolumn_condition_partial
 
 from districtlake.standards.match_keys import match_key
-from expectations.conditions import CONDITIONS, Condition, Table, Values
+from expectations.conditions import CONDITIONS
 from expectations.literals import Unfused, is_textual
 from expectations.own.asked_rows import AskedRows
 from expectations.own.bilingual import BilingualText
 from expectations.own.judged import text_of
 from expectations.surroundings import records_of
+from expectations.table import Condition, Table, Values
 
 METRIC = "multicolumn_values.equal_in_resource"
 _BETWEEN = "\x1f"

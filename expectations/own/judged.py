@@ -17,7 +17,7 @@ import polars as pl
 
 from districtlake.standards.kind import CellContext
 from districtlake.standards.kinds import KINDS
-from expectations.conditions import Condition, Table, Values
+from expectations.table import Condition, Table, Values
 
 Judge = Callable[[pl.Series], pl.Series]
 """Text (String, nulls allowed) -> Boolean, one a cell; what it says of a null is not used."""

@@ -14,6 +14,7 @@ from districtlake.quality.rules import REFERENCE_EXPECTATION, Rule
 from expectations.compile import suite_of
 from expectations.own import MODULES
 from expectations.references import references_at_hand, referred_values
+from expectations.sources import source_of
 from expectations.validate import excuse, run_suite, validate
 from tests.gx_alone import assert_gx_agrees
 from tests.own_rules import AROUND, COLUMNS, MAN, OLD, RULES, WOMAN
@@ -177,7 +178,7 @@ def test_each_is_answered_by_the_fused_engine() -> None:
     )
     excused, values = excuse("a.b", RULES, AROUND)
     assert excused == {}
-    assert run_suite("a.b", frame, RULES, values).fell_through(RULES) == []
+    assert run_suite("a.b", source_of(frame), RULES, values).unfused_seconds(RULES) == {}
 
 
 # ---- what they say
