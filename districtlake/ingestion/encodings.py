@@ -22,6 +22,7 @@ _LATIN = re.compile(rb"[A-Za-z\s\"';,.(-][\x80-\xff]{1,2}(?=[A-Za-z\s\"';,.)\d-]
 _UTF8_IN_LATIN = re.compile(
     r"[\u00c2-\u00ef][\u0080-\u00bf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u2013-\u203a\u20ac\u2122]{1,2}"
 )
+_UNPRINTED = re.compile(r"[\x00\x02-\x08\x0e-\x1a\x7f\x80-\x84\x86-\x9f\ufffe\uffff]")
 _HAN = re.compile(r"[\u4e00-\u9fff]")
 
 
@@ -58,9 +59,7 @@ def unmarked_unicode(path: Path) -> str | None:
             text = codecs.getincrementaldecoder(encoding)().decode(head, final=False)
         except UnicodeDecodeError:
             continue
-        if ("\n" in text or "\r" in text or len(text) < 200) and all(
-            char.isprintable() or char in "\t\r\n\ufeff\u3000\xa0" for char in text[:2000]
-        ):
+        if ("\n" in text or "\r" in text or len(text) < 200) and not _UNPRINTED.search(text[:4000]):
             return encoding
     return None
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from districtlake.ingestion.dialect import Dialect
 
@@ -162,7 +162,7 @@ def _unquoted(content: str, dialect: Dialect) -> str:
     return content.replace(quote + quote, quote)
 
 
-def _unescaped(content: str, dialect: Dialect) -> str:
+def _unescaped(content: str, dialect: Dialect, doubled: bool = True) -> str:
     """The escape taken away before what it protects, and nowhere else."""
     escape, quote = str(dialect.escape), dialect.quote
     out: list[str] = []
@@ -175,7 +175,7 @@ def _unescaped(content: str, dialect: Dialect) -> str:
                 out.append(content[at + 1 : at + 1 + taken])
                 at += 1 + taken
                 continue
-        if quote and content.startswith(quote + quote, at):
+        if doubled and quote and content.startswith(quote + quote, at):
             at += 1
         out.append(content[at])
         at += 1
@@ -231,7 +231,7 @@ def _split(body: str, dialect: Dialect, literal: bool = False, closing: bool = F
         else:
             end = _end(body, at, dialect)
             field = body[at:] if end < 0 else body[at:end]
-            fields.append(_unescaped(field, replace(dialect, quote=None)) if escape and escape in field else field)
+            fields.append(_unescaped(field, dialect, doubled=False) if escape and escape in field else field)
         if end < 0:
             return fields, None, loose
         at = _next(body, end + len(dialect.delimiter), dialect)

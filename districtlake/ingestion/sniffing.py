@@ -28,8 +28,10 @@ _PRIORS: dict[str, float] = {
     "，": 0.7, "；": 0.7, "#": 0.6, "!": 0.5, " ": 0.62, ":": 0.5, "@": 0.4, "&": 0.4, "*": 0.4,
 }  # fmt: skip
 """Delimiters that are looked for, and how readily each is believed: marks of sentences, times and names less."""
+_MAX_TITLES = 5
 _ONE_COLUMN = 0.33
 _STRONG = re.compile(r"[,;\t|\x01\x1f]")
+_EDGED = re.compile(r"""[:,;|\t^~，]["']|["'][:,;|\t^~，]""")
 _QUOTES = ('"', "'")
 _ENDS = r"\r\n"
 
@@ -102,8 +104,7 @@ def _dialects(sample: str, delimiter: str, told: Declared) -> Iterator[Dialect]:
     if told.quote is not None:
         quotes = [told.quote or None]
     else:
-        opening, closing = re.compile(rf"(?:^|{mark} ?|[{_ENDS}])'"), re.compile(rf"' ?(?:$|{mark}|[{_ENDS}])")
-        if len(opening.findall(sample)) >= 2 and closing.search(sample):
+        if re.search(rf"(?:^|{mark} ?|[{_ENDS}])'(?:[^']|'')*' ?(?:$|{mark}|[{_ENDS}])", sample) or "\\'" in sample:
             quotes.append("'")
         if '"' in sample:
             quotes.append(None)
@@ -140,6 +141,10 @@ def _judged(sample: str, dialect: Dialect, terminator: str) -> Candidate:
     rows = [record for record in _read(sample, dialect, terminator) if record.text.strip() and not _remark(record)]
     if not rows:
         return Candidate(dialect, 0, 0.0, 0.0, 0.0)
+    # titles above a table are one cell in any dialect: they speak neither for nor against one
+    titles = next((at for at, record in enumerate(rows) if len(record.fields) > 1), 0)
+    if dialect.delimiter and titles <= min(_MAX_TITLES, len(rows) - 3):
+        rows = rows[titles:]
     widths = [len(record.fields) for record in rows]
     counts = Counter(width for width in widths if width > 1) or Counter(widths)
     width, most = max(counts.items(), key=lambda pair: (pair[1], pair[0]))
@@ -194,6 +199,8 @@ def _likeness(cell: str, dialect: Dialect) -> float:
             return 0.35  # a pair of quotes left on the cell
     if text[0] == '"' or (text[-1] == '"' and text.count('"') % 2 and dialect.quote != '"'):
         return 0.3  # half of one
+    if _EDGED.search(text):
+        return 0.4  # a quote beside a delimiter that was not cut at
     if cell != text and dialect.delimiter not in ("\t",):
         return 0.8
     if dialect.escape is None and "\\" in text and (text[-1] == "\\" or '\\"' in text):

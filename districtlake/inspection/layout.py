@@ -159,7 +159,7 @@ def _shape_changes(before: Sequence[Row], after: Sequence[Row]) -> bool:
     if len(before) < 3 or len(after) < 3 or len(wide) != 1 or len(next_wide) != 1 or wide == next_wide:
         return False
     head, types = after[0], _column_types(after[1:])
-    typed = [at for at, kind in types.items() if kind != "text"]
+    typed = [at for at, kind in types.items() if kind != "text" and at < len(head.cells)]
     words = all(_word(cell) for cell in head.cells if cell.strip()) and head.filled == len(head.cells)
     return words and bool(typed) and not any(_fits(head.cells[at], types[at]) for at in typed)
 
