@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 
 from fastapi.testclient import TestClient
 
-from districtlake.access import accounts
+from districtlake.access import accounts, commissions
 from districtlake.access.accounts import NewAccount
 from districtlake.delivery.district import District
 from districtlake.delivery.receive import receive
@@ -18,11 +19,11 @@ from tests.running import run_pending
 from tests.small_district import deliver, open_small
 
 PASSWORD = "correct horse battery"
-MINE, OTHER, OFFICE, AUDITOR, COUNTER = "registry.desk", "other.desk", "office.desk", "audit.desk", "counter.desk"
+MINE, OTHER, OFFICE, AUDITOR, COUNTER, UNIT = "registry.desk", "other.desk", "office.desk", "audit.desk", "counter.desk", "unit.desk"
 SECRET = "一个十分特别的名称不该被别人看到"
 ROLES_OF = {
     MINE: ("provider", "registry_bureau"), OTHER: ("provider", "other_bureau"), OFFICE: ("office", None), AUDITOR: ("auditor", None),
-    COUNTER: ("user", "other_bureau"),
+    COUNTER: ("user", "other_bureau"), UNIT: ("contractor", None),
 }  # fmt: skip
 
 
@@ -43,6 +44,14 @@ def closing_store(district: District) -> Iterator[District]:
     district.store.close()
 
 
+def commission(district: District, scope: str) -> int:
+    """The technical service unit's account works on an agency or a resource until the end of the year."""
+    return commissions.give(
+        district.store, district.clock, UNIT, scope, last_day=date(2026, 12, 31), reference="委托书1号",
+        known={*district.catalog.agencies, *district.catalog.resources}, actor="test",
+    )  # fmt: skip
+
+
 def prepare(folder: Path) -> Path:
     """A small district below ``folder``: one agency's faulty delivery, validated and routed; an account for every role."""
     with closing_store(open_small(folder)) as found:
@@ -57,4 +66,5 @@ def prepare(folder: Path) -> Path:
                 found.store, found.clock, NewAccount(login, login, role, agency), password=PASSWORD,  # type: ignore[arg-type]
                 agencies=frozenset(found.catalog.agencies), actor="test",
             )  # fmt: skip
+        commission(found, "other_bureau")
     return folder

@@ -184,9 +184,20 @@ def by_identity_provider(store: Store, clock: Clock, *, issuer: str, subject: st
         return viewer_of(account)
 
 
-def viewer_of(account: Account) -> Viewer:
+def viewer_of(account: Account, commissioned: frozenset[str] = frozenset()) -> Viewer:
+    """The person of an account, as a request sees it.
+
+    Args:
+        commissioned: see ``commissions.scopes_of``.
+    """
     return Viewer(
-        account.id, account.login, account.display, cast(Role, account.role), account.agency, "en" if account.language == "en" else "zh"
+        account.id,
+        account.login,
+        account.display,
+        cast(Role, account.role),
+        account.agency,
+        "en" if account.language == "en" else "zh",
+        commissioned,
     )
 
 

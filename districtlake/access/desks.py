@@ -14,11 +14,13 @@ from districtlake.tickets.machine import Actor, Role
 def seen_tickets(viewer: Viewer) -> ColumnElement[bool]:
     """The condition for ``viewer``.
 
-    Roles of the district see all. An agency's provider sees what was dispatched to it (feedback reaches the Office first, Article
+    Roles of the district see all; a technical service unit, what it is commissioned with. An agency's provider sees what was dispatched to it (feedback reaches the Office first, Article
     27); its users see what their agency reported, on whomever's desk it lies.
     """
     if viewer.district_wide:
         return true()
+    if viewer.role == "contractor":
+        return viewer.scope(Ticket.agency, Ticket.resource)
     if viewer.agency is None:
         return false()
     reported = Ticket.id.in_(select(Report.ticket_id).where(Report.agency == viewer.agency))
@@ -27,9 +29,9 @@ def seen_tickets(viewer: Viewer) -> ColumnElement[bool]:
     return or_((Ticket.agency == viewer.agency) & Ticket.received_at.is_not(None), reported)
 
 
-def sees_rows(viewer: Viewer, agency: str) -> bool:
+def sees_rows(viewer: Viewer, agency: str, resource: str) -> bool:
     """Whether the rows under a ticket may be shown: to the agency that provided them and to the district, not to who reported one."""
-    return viewer.role != "user" and viewer.sees(agency)
+    return viewer.role != "user" and viewer.sees(agency, resource)
 
 
 def actor_of(viewer: Viewer) -> Actor:

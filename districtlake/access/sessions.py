@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import delete, select, update
 
 from districtlake.access.accounts import viewer_of
+from districtlake.access.commissions import scopes_of
 from districtlake.access.viewer import Viewer
 from districtlake.clock import Clock
 from districtlake.store.access_tables import Account, PortalSession
@@ -68,6 +69,8 @@ def find(store: Store, clock: Clock, token: str | None) -> Signed | None:
         row = session.execute(
             select(PortalSession, Account).outerjoin(Account, Account.id == PortalSession.account_id).where(PortalSession.token_hash == key)
         ).one_or_none()
+        works = row is not None and row[1] is not None and row[1].role == "contractor"
+        commissioned = scopes_of(session, clock, row[1].id) if works and row is not None else frozenset()
     if row is None:
         return None
     kept, account = row
@@ -76,7 +79,7 @@ def find(store: Store, clock: Clock, token: str | None) -> Signed | None:
     if now - kept.seen_at >= _SEEN_EVERY:
         with store.session() as session:
             session.execute(update(PortalSession).where(PortalSession.token_hash == key).values(seen_at=now))
-    return Signed(token, kept.csrf, viewer_of(account) if account is not None else None, dict(kept.data or {}))
+    return Signed(token, kept.csrf, viewer_of(account, commissioned) if account is not None else None, dict(kept.data or {}))
 
 
 def remember(store: Store, token: str, data: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from sqlalchemy import ColumnElement, false, true
+from sqlalchemy import ColumnElement, false, or_, true
 from sqlalchemy.orm import InstrumentedAttribute
 
 from districtlake.errors import DistrictLakeError, NotFound
@@ -25,6 +25,9 @@ ROLES: dict[str, str] = {
 AGENCY_ROLES = frozenset({"provider", "user"})
 """Roles that act for one agency and see that agency's data only."""
 
+DISTRICT_ROLES = frozenset({"office", "auditor"})
+"""Roles that see every agency's data. A technical service unit sees what it is commissioned with."""
+
 assert set(ROLES) == set(get_args(Role))
 
 
@@ -41,6 +44,7 @@ class Viewer:
     Attributes:
         actor: the login, as events and the audit trail name it.
         agency: the agency acted for; None for roles of the district.
+        commissioned: agencies and resources that a technical service unit works on today (Article 29).
     """
 
     account: str
@@ -49,29 +53,34 @@ class Viewer:
     role: Role
     agency: str | None
     language: Literal["zh", "en"] = "zh"
+    commissioned: frozenset[str] = frozenset()
 
     @property
     def district_wide(self) -> bool:
-        return self.role not in AGENCY_ROLES
+        return self.role in DISTRICT_ROLES
 
-    def sees(self, agency: str) -> bool:
-        """Whether rows provided by ``agency`` may be shown to this person."""
+    def sees(self, agency: str, resource: str) -> bool:
+        """Whether rows of ``resource``, provided by ``agency``, may be shown to this person."""
+        if self.role == "contractor":
+            return agency in self.commissioned or resource in self.commissioned
         return self.district_wide or (self.agency is not None and self.agency == agency)
 
-    def scope(self, column: InstrumentedAttribute[str]) -> ColumnElement[bool]:
-        """The condition every query over an agency's rows carries. Without an agency it is false: nothing is seen by mistake."""
+    def scope(self, agency: InstrumentedAttribute[str], resource: InstrumentedAttribute[str]) -> ColumnElement[bool]:
+        """The condition every query over agencies' rows carries. Without an agency or a commission it is false: nothing is seen by mistake."""
         if self.district_wide:
             return true()
-        return column == self.agency if self.agency else false()
+        if self.role == "contractor":
+            return or_(agency.in_(self.commissioned), resource.in_(self.commissioned)) if self.commissioned else false()
+        return agency == self.agency if self.agency else false()
 
-    def require(self, agency: str, what: str) -> None:
+    def require(self, agency: str, resource: str) -> None:
         """Refuse as if it did not exist: another agency's number must not be confirmed either.
 
         Raises:
             NotFound: ``agency``'s data are not this person's to see.
         """
-        if not self.sees(agency):
-            raise NotFound(f"There is no {what}.", hint="Look at the list of what is yours.")
+        if not self.sees(agency, resource):
+            raise NotFound(f"There is no resource {resource}.", hint="Look at the list of what is yours.")
 
     def must_be(self, *roles: Role) -> None:
         """Raises AccessDenied unless the role is one of ``roles``."""

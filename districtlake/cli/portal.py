@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from districtlake.cli import commissions
 from districtlake.cli.options import Json
 from districtlake.cli.output import console, show_rows
 from districtlake.errors import OperationRefused
@@ -16,6 +17,7 @@ users = typer.Typer(help="门户账号。账号属于岗位；停用而不删除
 app.add_typer(users, name="user")
 programs = typer.Typer(help="反馈接口的客户端：各单位窗口系统，每个代表一个机构。", no_args_is_help=True)
 app.add_typer(programs, name="client")
+app.add_typer(commissions.app, name="commission")
 
 Login = Annotated[str, typer.Argument(help="账号，如 health.desk")]
 
@@ -77,11 +79,29 @@ def _demonstration_accounts() -> None:
             accounts.set_password(district.store, district.clock, new.login, password, actor="demonstration")
         else:
             accounts.create(district.store, district.clock, new, password=password, agencies=agencies, actor="demonstration")
+    _demonstration_commission(district, providers)
     rows = [{"login": n.login, "display": n.display, "role_title": ROLES[n.role], "agency": n.agency or ""} for n in wanted]
     show_rows(
         rows, {"login": "账号", "display": "名称", "role_title": "角色", "agency": "机构"}, as_json=False, title="演示账号（合成数据）"
     )
     console.print(f"密码（全部账号，本次启动有效）：[bold]{password}[/]")
+
+
+def _demonstration_commission(district: Any, providers: list[str]) -> None:
+    """One agency and one resource of another, for a year: what lies outside shows that it is not shown."""
+    from datetime import timedelta
+
+    from districtlake.access import commissions as given
+    from districtlake.clock import local_date
+
+    if any(one.holds for one in given.every(district.store, district.clock, login="contractor.desk")):
+        return
+    others = sorted(one.id for one in district.catalog.resources.values() if one.agency != providers[0])
+    for scope in (providers[0], *others[:1]):
+        given.give(
+            district.store, district.clock, "contractor.desk", scope, last_day=local_date(district.clock.now()) + timedelta(days=365),
+            reference="演示委托", known={*district.catalog.agencies, *district.catalog.resources}, actor="demonstration",
+        )  # fmt: skip
 
 
 @users.command("add")

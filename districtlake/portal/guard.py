@@ -128,7 +128,7 @@ def of_district(visit: Visiting) -> Visit:
     """For pages of the whole district.
 
     Raises:
-        AccessDenied: the role acts for one agency only.
+        AccessDenied: the role sees a part of it only.
     """
     if not visit.viewer.district_wide:
         raise AccessDenied("这一页面由区大数据主管机构使用。", hint="您的待办在“我的工作台”。")

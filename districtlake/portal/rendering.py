@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from markupsafe import Markup, escape
 
 from districtlake.access.sessions import Signed
-from districtlake.access.viewer import AGENCY_ROLES, ROLES, Viewer
+from districtlake.access.viewer import DISTRICT_ROLES, ROLES, Viewer
 from districtlake.catalog.models import DIMENSION_TITLES
 from districtlake.clock import SHANGHAI
 from districtlake.supervision.timeliness import STATE_TITLES
@@ -61,7 +61,7 @@ class Entry:
     roles: frozenset[str] = frozenset()
 
 
-_DISTRICT = frozenset(role for role in ROLES if role not in AGENCY_ROLES)
+_DISTRICT = DISTRICT_ROLES
 MENU: tuple[Entry, ...] = (
     Entry("/", "desk"), Entry("/tickets", "tickets"), Entry("/board", "board", _DISTRICT), Entry("/resources", "resources"),
     Entry("/upload", "upload", frozenset({"provider", "office"})), Entry("/answers", "answers", frozenset({"provider"})),

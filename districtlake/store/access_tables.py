@@ -19,7 +19,7 @@ class Account(Base):
 
     Attributes:
         login: lower case, unique.
-        agency: whose data it may see; null for roles that see the district (office, contractor, auditor).
+        agency: whose data it may see; null for roles of the district (office, auditor) and contractors, who see what ``commissions`` says.
         password_hash: argon2id; null where only an identity provider lets it in.
         issuer, subject: the identity provider's name for it; null for local accounts.
         failed: wrong passwords since the last right one; ``locked_until`` slows guessing down.

@@ -167,14 +167,20 @@ def test_an_agency_sees_its_own_and_nothing_else() -> None:
     provider = Viewer("1", "desk", "岗", "provider", "health_bureau")
     lost = Viewer("2", "lost", "岗", "provider", None)
     office = Viewer("3", "office", "岗", "office", None)
-    assert provider.sees("health_bureau")
-    assert not provider.sees("civil_affairs_bureau")
-    assert not lost.sees("health_bureau")
-    assert office.sees("civil_affairs_bureau")
+    unit = Viewer("4", "unit", "岗", "contractor", None, "zh", frozenset({"health_bureau", "civil_affairs_bureau.low_income"}))
+    idle = Viewer("5", "idle", "岗", "contractor", None)
+    assert provider.sees("health_bureau", "health_bureau.deaths")
+    assert not provider.sees("civil_affairs_bureau", "civil_affairs_bureau.low_income")
+    assert not lost.sees("health_bureau", "health_bureau.deaths")
+    assert office.sees("civil_affairs_bureau", "civil_affairs_bureau.low_income")
+    assert unit.sees("health_bureau", "health_bureau.deaths")
+    assert unit.sees("civil_affairs_bureau", "civil_affairs_bureau.low_income")
+    assert not unit.sees("civil_affairs_bureau", "civil_affairs_bureau.marriages")
+    assert not idle.sees("health_bureau", "health_bureau.deaths")
+    assert not unit.district_wide
     with pytest.raises(NotFound):
-        provider.require("civil_affairs_bureau", "ticket T2026-000001")
+        provider.require("civil_affairs_bureau", "civil_affairs_bureau.low_income")
     with pytest.raises(AccessDenied):
         provider.must_be("office")
-    assert str(select(Ticket.id).where(lost.scope(Ticket.agency))).lower().count("false") or "0 = 1" in str(
-        select(Ticket.id).where(lost.scope(Ticket.agency))
-    )
+    for blind in (lost, idle):
+        assert "0 = 1" in str(select(Ticket.id).where(blind.scope(Ticket.agency, Ticket.resource)))

@@ -17,6 +17,7 @@ from fastapi.testclient import TestClient
 from openpyxl import Workbook
 from sqlalchemy import select
 
+from districtlake.access import commissions
 from districtlake.delivery.district import District
 from districtlake.delivery.receive import receive
 from districtlake.portal.actions import ACTIONS
@@ -27,7 +28,21 @@ from districtlake.portal.uploads import UploadRefused, clean_name
 from districtlake.store.tables import AuditEvent, Package, Ticket
 from districtlake.tickets.machine import CLOSINGS, STAGES, TRANSITIONS
 from pipelines.routing import route
-from tests.portal_people import AUDITOR, COUNTER, MINE, OFFICE, OTHER, ROLES_OF, SECRET, closing_store, csrf_of, prepare, sign_in
+from tests.portal_people import (
+    AUDITOR,
+    COUNTER,
+    MINE,
+    OFFICE,
+    OTHER,
+    ROLES_OF,
+    SECRET,
+    UNIT,
+    closing_store,
+    commission,
+    csrf_of,
+    prepare,
+    sign_in,
+)
 from tests.running import run_pending
 from tests.small_district import PEOPLE, deliver, open_small
 
@@ -130,8 +145,8 @@ def test_no_route_shows_another_agencys_ticket_row_package_or_figure(app: FastAP
                 assert answer.status_code < 500, (login, path, query)
                 said = answer.text.replace(path, "")  # the address asked for is the asker's own
                 if any(sign in said for sign in signs) or "attachment" in answer.headers.get("content-disposition", ""):
-                    shown.setdefault(login, set()).add(one.path + (query if login in (OTHER, COUNTER) else ""))
-    assert {OTHER, COUNTER} & set(shown) == set(), shown
+                    shown.setdefault(login, set()).add(one.path + (query if login in (OTHER, COUNTER, UNIT) else ""))
+    assert {OTHER, COUNTER, UNIT} & set(shown) == set(), shown
     assert {"/", "/tickets", "/tickets/{number}", "/packages/{package}", "/resources/{resource_id}"} <= shown[MINE]
     assert "/board" not in shown[MINE]
     assert "/packages/{package}" not in shown[AUDITOR], "auditors look, packages hold rows in the clear"
@@ -230,6 +245,60 @@ def test_disguised_and_dangerous_uploads_are_refused(enter: Enter, district: Dis
     assert said in refused.text
     folder = district.settings.state / "uploads"
     assert not folder.exists() or list(folder.iterdir()) == [], "nothing of it stays"
+
+
+def test_a_technical_service_unit_sees_what_it_is_commissioned_with_masked_and_no_longer_than_that(
+    enter: Enter, district: District
+) -> None:
+    """Article 29: the desk, tickets, rows (masked), reports; nothing of others, no decision, no values, no files; the end ends it."""
+    ticket = next(ticket for ticket in tickets_of(district) if ticket.rule_id == "name.brief")
+    client = enter(UNIT)
+    desk = client.get("/").text
+    assert "受托资源" in desk
+    assert f"/resources/{PEOPLE}" not in desk
+    assert client.get(f"/tickets/{ticket.number}").status_code == 404
+    assert client.get(f"/resources/{PEOPLE}").status_code == 404
+    assert PEOPLE not in client.get("/resources").text + client.get("/feedback").text
+    number = commission(district, PEOPLE)
+    desk = client.get("/").text
+    assert f"/resources/{PEOPLE}" in desk
+    assert "2026-12-31" in desk
+    assert ticket.number in client.get("/tickets").text
+    page = client.get(f"/tickets/{ticket.number}")
+    assert page.status_code == 200
+    cells = re.findall(r'class="cell">([^<]*)<', page.text)
+    assert cells == re.findall(r'class="cell">([^<]*)<', enter(AUDITOR).get(f"/tickets/{ticket.number}").text), "masked as for an auditor"
+    assert cells
+    assert "unmasked=true" not in page.text
+    assert 'method="post" action="/tickets/' not in page.text, "nothing to decide"
+    assert "/packages/" not in page.text
+    token = csrf_of(page.text)
+    answers = [
+        client.get(f"/tickets/{ticket.number}?unmasked=true"),
+        client.get("/board"),
+        client.get("/audit"),
+        client.get("/upload"),
+        client.get("/answers"),
+    ]
+    assert [answer.status_code for answer in answers] == [403] * 5
+    done = client.post(f"/tickets/{ticket.number}/reject", data={"csrf": token, "version": str(ticket.version), "reason": "x"})
+    assert done.status_code == 409
+    report = {
+        "csrf": token,
+        "resource": PEOPLE,
+        "request_id": "r1",
+        "key_code": "A1",
+        "matter": "error",
+        "item": "amount",
+        "text": "金额有误",
+    }
+    names = [item.name for item in district.resource(PEOPLE).items if item.name in district.resource(PEOPLE).key]
+    told = client.post("/feedback", data={**report, **{f"key_{name}": "A1" for name in names}})
+    assert told.status_code == 200, told.text
+    commissions.end(district.store, district.clock, number, actor="test")
+    assert client.get(f"/tickets/{ticket.number}").status_code == 404
+    again = client.post("/feedback", data={**report, "request_id": "r2", **{f"key_{name}": "A1" for name in names}})
+    assert again.status_code == 404
 
 
 def test_an_oversized_upload_is_refused(enter: Enter, app: FastAPI, district: District) -> None:

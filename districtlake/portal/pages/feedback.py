@@ -34,9 +34,11 @@ def _form(
     visit: Visit, entry: Resource | None, *, done: Reported | None = None, refused: DistrictLakeError | None = None, given: dict[str, str] | None = None,
 ) -> Response:  # fmt: skip
     catalog = visit.district.catalog
-    keyed = sorted((one for one in catalog.resources.values() if one.key), key=lambda one: (one.agency, one.id))
+    viewer = visit.viewer
+    mine = (one for one in catalog.resources.values() if viewer.role != "contractor" or viewer.sees(one.agency, one.id))
+    keyed = sorted((one for one in mine if one.key), key=lambda one: (one.agency, one.id))
     return page(
-        visit.request, "feedback.html", visit.signed, status=409 if refused else 200, resources=keyed, entry=entry if entry and entry.key else None,
+        visit.request, "feedback.html", visit.signed, status=409 if refused else 200, resources=keyed, entry=entry if entry in keyed else None,
         done=done, refused=refused, given=given or {}, matters=tuple(MATTERS), request_id=(given or {}).get("request_id") or secrets.token_hex(8),
     )  # fmt: skip
 
@@ -49,6 +51,8 @@ async def take(
 ) -> Response:  # fmt: skip
     visit.viewer.must_be(*_MAY)
     entry = visit.district.resource(resource)
+    if visit.viewer.role == "contractor":
+        visit.viewer.require(entry.agency, entry.id)
     form = await request.form()
     parts = {name: str(form.get(f"key_{name}", "")).strip()[:500] for name in entry.key}
     given = {

@@ -28,7 +28,7 @@ def _form(visit: Visiting, resource: str, *, refused: DistrictLakeError | None =
     viewer = visit.viewer
     if viewer.role not in ("provider", "office"):
         raise AccessDenied("数据由提供单位报送。", hint="发现数据有误请用“反馈”。")
-    mine = [one for one in visit.district.catalog.resources.values() if viewer.sees(one.agency)]
+    mine = [one for one in visit.district.catalog.resources.values() if viewer.sees(one.agency, one.id)]
     return page(
         visit.request, "upload.html", visit.signed, status=409 if refused else 200, resources=sorted(mine, key=lambda one: one.id),
         chosen=resource, refused=refused, taken=taken, again=again, most_mb=visit.district.settings.upload_mb,
@@ -43,7 +43,7 @@ def take(
     """A file becomes a delivery; it is processed like every other (the daemon looks every few seconds, the night takes what is left)."""
     district, viewer = visit.district, visit.viewer
     entry = district.resource(resource)
-    viewer.require(entry.agency, f"resource {resource}")
+    viewer.require(entry.agency, resource)
     if viewer.role not in ("provider", "office"):
         raise AccessDenied("数据由提供单位报送。", hint="发现数据有误请用“反馈”。")
     try:
@@ -68,7 +68,7 @@ def download(visit: Visiting, package: str) -> Response:
     district, viewer = visit.district, visit.viewer
     with district.store.session(read_only=True) as session:
         found = session.get(Package, package)
-    if found is None or not viewer.sees(found.agency) or viewer.role not in ("provider", "office"):
+    if found is None or viewer.role not in ("provider", "office") or not viewer.sees(found.agency, ""):
         raise NotFound("没有这个退回包，或它不在您的范围内。", hint="请从工单页下载。")
     path = district.settings.outbox / found.file
     if not path.is_file():

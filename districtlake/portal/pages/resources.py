@@ -30,13 +30,20 @@ def catalogue(visit: Visiting, q: str = "", agency: str = "") -> Response:
         resource
         for resource in sorted(catalog.resources.values(), key=lambda one: (one.agency, one.code))
         if (not agency or resource.agency == agency)
+        and (visit.viewer.role != "contractor" or visit.viewer.sees(resource.agency, resource.id))
         and all(
             word in f"{resource.id} {resource.code} {resource.title} {' '.join(i.title for i in resource.items)}".casefold()
             for word in words
         )
     ]
-    standing = {row["resource"]: row for row in timeliness_frame(visit.district).iter_rows(named=True) if visit.viewer.sees(row["agency"])}
-    agencies = sorted({resource.agency for resource in catalog.resources.values()})
+    standing = {
+        row["resource"]: row
+        for row in timeliness_frame(visit.district).iter_rows(named=True)
+        if visit.viewer.sees(row["agency"], row["resource"])
+    }
+    agencies = sorted(
+        {one.agency for one in catalog.resources.values() if visit.viewer.role != "contractor" or visit.viewer.sees(one.agency, one.id)}
+    )
     return page(
         visit.request, "resources.html", visit.signed, resources=found, standing=standing, q=q, agency=agency, agencies=agencies
     )  # fmt: skip
@@ -47,7 +54,9 @@ def entry(visit: Visiting, resource_id: str) -> Response:
     """One entry."""
     district = visit.district
     resource = district.resource(resource_id)
-    mine = visit.viewer.sees(resource.agency)
+    mine = visit.viewer.sees(resource.agency, resource.id)
+    if visit.viewer.role == "contractor":
+        visit.viewer.require(resource.agency, resource.id)  # commissioned with others, it has no business here
     standing = next(row for row in timeliness_frame(district).iter_rows(named=True) if row["resource"] == resource.id) if mine else None
     return page(
         visit.request, "resource.html", visit.signed, resource=resource, catalog=district.catalog, mine=mine, standing=standing,

@@ -18,6 +18,7 @@ from districtlake.access.viewer import AccessDenied
 from districtlake.catalog.models import Catalog
 from districtlake.errors import DistrictLakeError, NotFound
 from districtlake.portal.actions import ACTIONS, Given, offered
+from districtlake.portal.commissioned import commissioned
 from districtlake.portal.guard import Visit, Visiting
 from districtlake.portal.rendering import page
 from districtlake.quality.shown import shown
@@ -42,6 +43,7 @@ def desk(visit: Visiting) -> Response:
     return page(
         visit.request, "desk.html", visit.signed, tickets=found.tickets, total=found.total,
         standing=standings(district.store, district.clock, district.calendar, seen),
+        commissions=commissioned(district, visit.viewer) if visit.viewer.role == "contractor" else None,
     )  # fmt: skip
 
 
@@ -91,13 +93,13 @@ def _ticket_page(
     tried: str = "", given: Given | None = None,
 ) -> Response:  # fmt: skip
     district, viewer = visit.district, visit.viewer
-    may_see = sees_rows(viewer, found.agency)
+    may_see = sees_rows(viewer, found.agency, found.resource)
     if unmasked and not (may_see and viewer.role in ("provider", "office")):
         raise AccessDenied("原值只对提供单位和区大数据主管机构显示。", hint="脱敏后的值在工单页。")
     rows, total = _rows(visit, found, unmasked, at) if may_see else ([], 0)
     with district.store.session(read_only=True) as session:
         reports = list(session.scalars(select(Report).where(Report.ticket_id == found.id).order_by(Report.reported_at)))
-        package = session.get(Package, found.package) if found.package and may_see else None
+        package = session.get(Package, found.package) if found.package and may_see and viewer.role in ("provider", "office") else None
         others = {
             row.id: row.number
             for row in session.scalars(select(Ticket).where(Ticket.id.in_([i for i in (found.merged_into, found.split_from) if i])))
