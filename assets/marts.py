@@ -19,7 +19,7 @@ from districtlake.marts import record, table
 from districtlake.marts.build import build_marts
 from districtlake.marts.definition import circle_of, lineage_of, mart_schema, sensitivity_of, sources_of
 from districtlake.marts.masking import masked
-from districtlake.marts.record import OUTCOME_TITLES, Build
+from districtlake.marts.record import Build, outcome_title
 from districtlake.marts.rules import mart_rules
 from districtlake.quality.results import results_frame
 
@@ -159,7 +159,7 @@ def _metadata(district: District, mart: Mart, build: Build) -> dict[str, Any]:
     }  # fmt: skip
     shown: dict[str, Any] = {
         "dagster/row_count": build.rows, "inserted": build.inserted, "updated": build.updated, "deleted": build.deleted,
-        "outcome": OUTCOME_TITLES[build.outcome], "mode": build.mode, "delta_version": build.version, "seconds": build.seconds,
+        "outcome": outcome_title(build.outcome, build.version), "mode": build.mode, "delta_version": build.version, "seconds": build.seconds,
         "inputs": dg.MetadataValue.md(_input_table(build)), "definition": build.definition,
         "dagster/column_lineage": dg.TableColumnLineage({column: deps for column, deps in lineage.items() if deps}),
         "preview_masked": dg.MetadataValue.md(preview(district, mart)), "rows_by_build": dg.MetadataValue.md(rows_plot(district, mart, build)),

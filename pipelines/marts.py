@@ -22,7 +22,7 @@ from districtlake.errors import DistrictLakeError, NotFound
 from districtlake.marts import record
 from districtlake.marts.build import due_marts
 from districtlake.marts.definition import in_build_order, resources_behind
-from districtlake.marts.record import OUTCOME_TITLES
+from districtlake.marts.record import OUTCOME_TITLES, outcome_title
 from districtlake.marts.stale import stale_resources
 from districtlake.nights.record import LOCK as NIGHT_LOCK
 from pipelines.retention import FINISHED
@@ -105,7 +105,8 @@ def told_of(district: District, run_id: str, chosen: Collection[str], reason: st
         if build is None and shown is not None and shown.outcome == "held":  # not computed again: still held
             state = "held"
         lacking = [catalog.resources[one].title for one in resources_behind(mart, catalog) if one in stale]
-        title = OUTCOME_TITLES.get(state, "没有结果")
+        version = shown.version if shown else None
+        title = outcome_title(state, version) if state in OUTCOME_TITLES else "没有结果"
         marts.append(
             {
                 "id": mart.id, "title": mart.title, "state": state, "state_title": title, "rows": shown.rows if shown else None,
@@ -114,7 +115,9 @@ def told_of(district: District, run_id: str, chosen: Collection[str], reason: st
         )  # fmt: skip
         if state in ("held", "failed", "blocked", "none"):
             why = shown.reason if shown is not None and state != "none" else reason
-            failed.append({"id": mart.id, "title": mart.title, "state": state, "why": why, "hint": _HINTS[state]})
+            failed.append(
+                {"id": mart.id, "title": mart.title, "state": state, "why": why, "hint": _HINTS[state], "kept": version is not None}
+            )
     states = {row["id"]: row["state"] for row in marts if row["state"] != "none"}
     return {
         "marts": marts, "failed": failed, "states": states, "ok": all(row["state"] == "held" for row in failed) and not reason,
@@ -123,7 +126,7 @@ def told_of(district: District, run_id: str, chosen: Collection[str], reason: st
 
 
 _HINTS = {
-    "held": "校验未通过，保留上一版：districtlake marts show 该表；改正数据或规则后会自动重算。",
+    "held": "校验未通过，没有换成新的一版：districtlake marts show 该表；改正数据或规则后会自动重算。",
     "failed": "districtlake catalog check 指出 SQL 的行；改正后运行 districtlake marts build。",
     "blocked": "先解决它读取的表。",
     "none": "运行 districtlake marts build；再次出现时查看状态文件夹的 logs/。",

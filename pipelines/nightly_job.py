@@ -57,7 +57,7 @@ def _tell(context: dg.OpExecutionContext, event: dict[str, Any]) -> None:
         (context.log.info if kind in ("waiting", "progress") else context.log.error)(event["message"])
     elif kind == "agency_finished":
         log = context.log.info if event["success"] else context.log.error
-        log(f"{event['agency']} {event['day'] or ''} run {event['run_id']} {event['seconds']} s {'；'.join(event['reasons'])}")
+        log(f"{event['name']} {event['day'] or ''} run {event['run_id']} {event['seconds']} s {'；'.join(event['reasons'])}")
     elif kind in ("received", "routed"):
         context.log.info(f"{kind}: {event.get('new', event.get('opened'))}")
 

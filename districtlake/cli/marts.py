@@ -47,7 +47,7 @@ def list_marts(
                 "id": mart.id, "title": mart.title, "library": known[mart.library].name, "owner": mart.owner,
                 "rows": best.rows if best else None, "version": best.version if best else None,
                 "outcome": build.outcome if build else None,
-                "outcome_title": record.OUTCOME_TITLES[build.outcome] if build else "从未生成", "mode": build.mode if build else None,
+                "outcome_title": record.outcome_title(build.outcome, build.version) if build else "从未生成", "mode": build.mode if build else None,
                 "built_at": best.finished_at if best else None, "reason": build.reason if build else "", "due": due.get(mart.id, ""),
                 "stale_sources": [one for one in resources_behind(mart, district.catalog) if one in stale],
             }
@@ -189,7 +189,7 @@ def _show_builds(district: Any, entry: Any, limit: int, as_json: bool) -> None:
         {
             **row,
             "inputs": _versions(row["inputs"]),
-            "outcome_title": record.OUTCOME_TITLES[row["outcome"]],
+            "outcome_title": record.outcome_title(row["outcome"], row["version"]),
             "mode_title": _MODES.get(row["mode"], ""),
         }
         for row in found

@@ -73,7 +73,7 @@ def _progress(event: dict[str, Any], status: Any) -> None:
         status.update(f"{event.get('day') or ''} {event['name']}…")
     elif kind == "agency_finished":
         mark = "[green]完成[/]" if event["success"] else "[bold red]失败[/]"
-        console.print(f"{mark} {event.get('day') or '不分日期  '} {escape(event['agency'])} {event['seconds']:.1f} 秒")
+        console.print(f"{mark} {event.get('day') or '不分日期  '} {escape(event['name'])} {event['seconds']:.1f} 秒")
         for reason in event["reasons"]:
             errors.print(f"  [red]{escape(reason)}[/]")
     elif kind == "marts_started" and status:

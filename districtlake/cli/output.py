@@ -49,24 +49,28 @@ def show_rows(
     title: str = "",
     empty: str = "没有记录。",
     styles: Mapping[str, Callable[[Mapping[str, Any]], str]] | None = None,
+    to: Console | None = None,
 ) -> None:
-    """Print rows. ``columns``: field -> heading; JSON gives every field. ``styles``: field -> the colour of its cell, from the row."""
+    """Print rows (``to`` another console than the usual). ``columns``: field -> heading; JSON gives every field. ``styles``: field -> the colour of its cell, from the row."""
     if as_json:
         show_json(rows)
         return
     if not rows:
-        console.print(empty)
+        (to or console).print(empty)
         return
     table = Table(title=title or None, title_justify="left", header_style="bold", show_lines=False)
     for field, heading in columns.items():
         numeric = all(isinstance(row.get(field), int | float) or row.get(field) is None for row in rows)
         table.add_column(heading, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(Text(_cell(row.get(field)), style=styles[field](row) if styles and field in styles else "") for field in columns))
-    console.print(table)
+        table.add_row(
+            *(Text(shown_as(row.get(field)), style=styles[field](row) if styles and field in styles else "") for field in columns)
+        )
+    (to or console).print(table)
 
 
-def _cell(value: Any) -> str:
+def shown_as(value: Any) -> str:
+    """A value as a table shows it."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -77,6 +81,8 @@ def _cell(value: Any) -> str:
         return f"{value:,.4g}"
     if isinstance(value, int):
         return f"{value:,}"
+    if isinstance(value, list | tuple):
+        return "；".join(shown_as(one) for one in value)
     return str(value)
 
 

@@ -6,10 +6,19 @@ from typing import Annotated, Any
 
 import polars as pl
 import typer
+from rich.console import Console
 
+from districtlake.cli.columns import chosen, fitting, telling
 from districtlake.cli.options import AsOf, Json, Limit
 from districtlake.cli.output import console, show_json, show_rows
 from districtlake.errors import OperationRefused
+
+WIDEST = 2000
+"""Cells of a line under ``--wide``: for a pipe, or a terminal that scrolls sideways (``less -S``)."""
+_PLACE = {
+    "_delivery": "交付", "_file": "文件", "_sheet": "工作表", "_row": "行", "_extra": "目录外的列", "key": "主键", "rules": "规则", "reasons": "原因",
+    "_stale": "陈旧", "_valid_from": "生效", "_valid_to": "失效",
+}  # fmt: skip
 
 
 def tables(as_json: Json = False) -> None:
@@ -37,12 +46,15 @@ def show(
     layer: Annotated[str, typer.Option("--layer", help="warehouse history quarantine cleansed raw changes results problems")] = "warehouse",
     as_of: AsOf = None,
     limit: Limit = 20,
+    columns: Annotated[str | None, typer.Option("--columns", help="只显示这些列，用逗号分隔：列名或数据项名称")] = None,
+    wide: Annotated[bool, typer.Option("--wide", help="显示全部列，即使比终端宽")] = False,
     unmasked: Annotated[bool, typer.Option("--unmasked", help="显示原值（记入审计）")] = False,
     as_json: Json = False,
 ) -> None:
-    """显示一张表的若干行；敏感项默认脱敏。
+    """显示一张表的若干行；敏感项默认脱敏。放不下的列不显示，并说明有哪些。
 
     例：districtlake show education_bureau.universities --as-of 2020-01-01
+    例：districtlake show market_regulation.business_entities --layer quarantine --columns key,reasons
     """
     from districtlake.analysis.ask import moment
     from districtlake.delivery.district import open_district
@@ -60,9 +72,20 @@ def show(
     total = int(frame.select(pl.len()).collect().item())
     rows = _presentable(frame.head(limit).collect(), entry, district, unmasked, f"show {resource} {layer}")
     titles = {item.name: item.title for item in entry.items}
-    show_rows(rows, {name: titles.get(name, name) for name in (rows[0] if rows else {})}, as_json=as_json, empty="没有行。")
-    if not as_json:
-        console.print(f"共 {total:,} 行，显示 {len(rows)} 行。")
+    titles = {**_PLACE, **titles}
+    headings = {name: titles.get(name, name) for name in (rows[0] if rows else {})}
+    if columns is not None and rows:
+        picked = chosen(columns, list(headings), titles)
+    else:
+        picked = list(headings) if wide or as_json else fitting(rows, headings, console.width, telling(layer, entry.key, rows))
+    if as_json:
+        show_rows([{name: row[name] for name in picked} for row in rows], {}, as_json=True)
+        return
+    wanted = Console(highlight=False, width=WIDEST) if wide else console
+    show_rows(rows, {name: headings[name] for name in picked}, as_json=False, empty="没有行。", to=wanted)
+    console.print(f"共 {total:,} 行，显示 {len(rows)} 行。")
+    if (left := [headings[name] for name in headings if name not in picked]) and columns is None:
+        console.print(f"未显示 {len(left)} 列：{'、'.join(left)}。全部：--wide；选择：--columns 列,列。", soft_wrap=True, markup=False)
 
 
 def history(

@@ -27,6 +27,14 @@ OUTCOME_TITLES: dict[str, str] = {
     "built": "已更新", "unchanged": "重算无变化", "skipped": "无需重算", "held": "暂停（保留上一版）", "failed": "失败（保留上一版）",
     "blocked": "上游失败（保留上一版）",
 }  # fmt: skip
+_KEPT, _NEVER = "（保留上一版）", "（尚无任何一版）"
+
+
+def outcome_title(outcome: str, version: int | None) -> str:
+    """The outcome for people. ``version``: the mart's after the build; None: it was never built, so there is no version to keep."""
+    title = OUTCOME_TITLES[outcome]
+    return title.replace(_KEPT, _NEVER) if version is None else title
+
 
 GOOD = ("built", "unchanged")
 MOST_FILES = 60

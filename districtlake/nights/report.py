@@ -127,7 +127,7 @@ def text_of(summary: Mapping[str, Any]) -> str:
         f"逾期 {summary['tickets']['overdue']}。",
         *(f"没有做：{text}" for text in summary["left_out"]),
         "",
-        f"用时 {summary['timing']['seconds']} 秒。{summary['note']}。",
+        f"用时 {summary['timing']['seconds']:.1f} 秒。{summary['note']}。",
     ]
     return "\n".join(lines) + "\n"
 
