@@ -123,7 +123,14 @@ def _hand_over(district: District, message: Message, mailer: mail.Mailer) -> Non
         raise NeverReceived("No mailbox is known for the recipient.", hint="Enter the agency's contact in agencies.yaml, then retry it.")
     sender = Sender(settings.mail_from or office_mailbox(district.catalog) or f"{OFFICE}@districtlake.invalid", settings.portal_url, district.policy.note)  # fmt: skip
     name = name_of(district.catalog, agency)
-    mailer.deliver(mail_of(message.id, to, name, lines, message.day, message.created_at, sender))
+    try:
+        mail_to_send = mail_of(message.id, to, name, lines, message.day, message.created_at, sender)
+    except ValueError:  # a line break in an address would begin a header of its own
+        raise NeverReceived(
+            "The recipient's or our own mailbox is no address.",
+            hint="Correct contact in agencies.yaml or DISTRICTLAKE_MAIL_FROM, then retry it.",
+        ) from None
+    mailer.deliver(mail_to_send)
 
 
 def _line(one: Notification, resource: str, district: District) -> Line:

@@ -11,7 +11,12 @@ from districtlake.marts.record import OUTCOME_TITLES, outcome_title
 
 NAMES = ("_delivery", "_file", "_sheet", "_row", "key", "amount", "name", "note", "_extra", "rules", "reasons")
 HEADINGS = {name: name for name in NAMES}
-ROW = {name: name * 3 for name in NAMES} | {"rules": ["amount.range"], "reasons": ["金额应在0到100之间"], "note": "很长的备注" * 20, "_row": 7}
+ROW = {name: name * 3 for name in NAMES} | {
+    "rules": ["amount.range"],
+    "reasons": ["金额应在0到100之间"],
+    "note": "很长的备注" * 20,
+    "_row": 7,
+}
 
 
 def test_of_a_quarantined_row_the_place_the_key_the_reasons_and_what_is_wrong_come_first() -> None:
