@@ -48,7 +48,7 @@ def get(store: Store, delivery: str) -> Delivery:
     Raises:
         NotFound: no delivery, or several, begin so.
     """
-    with store.session() as session:
+    with store.session(read_only=True) as session:
         found = list(session.scalars(select(Delivery).where(Delivery.id.startswith(delivery, autoescape=True)).limit(3)))
         session.expunge_all()
     exact = [candidate for candidate in found if candidate.id == delivery]
@@ -286,7 +286,7 @@ def add_receipt(store: Store, delivery: str, report: dict[str, Any]) -> None:
 def recent(store: Store, resource: str, count: int) -> list[Delivery]:
     """The last judged deliveries of a resource, oldest first."""
     query = select(Delivery).where(Delivery.resource == resource, Delivery.state.in_(("done", "held")))
-    with store.session() as session:
+    with store.session(read_only=True) as session:
         found = list(session.scalars(query.order_by(Delivery.order_key.desc(), Delivery.received_at.desc()).limit(count)))
         session.expunge_all()
     return found[::-1]
@@ -317,5 +317,5 @@ def last_judged(store: Store, resource: str) -> str | None:
         .order_by(Operation.seq.desc())
         .limit(1)
     )
-    with store.session() as session:
+    with store.session(read_only=True) as session:
         return session.scalar(query)
