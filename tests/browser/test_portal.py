@@ -11,14 +11,17 @@ from typing import Any
 
 import pytest
 import uvicorn
+from sqlalchemy import select
 
 from districtlake.delivery.district import District
 from districtlake.portal.app import create_app
+from districtlake.store.tables import Ticket
 from pipelines.routing import route
 from tests.browser.test_dagster_ui import CHROMIUM, QUIET, free_port
+from tests.hostile_district import prepare_hostile
 from tests.portal_people import COUNTER, MINE, OFFICE, PASSWORD, closing_store, prepare
 from tests.running import run_pending
-from tests.small_district import open_small
+from tests.small_district import PEOPLE, open_small
 
 pytestmark = [
     pytest.mark.browser,
@@ -223,3 +226,32 @@ def test_the_browser_itself_runs_nothing_that_was_written_into_a_page(portal: tu
     assert ran is None
     assert {"script-src-elem", "script-src-attr", "style-src-attr"} <= set(blocked)
     desk.context.close()  # the refusals are on its console, as they should
+
+
+def test_hostile_and_endless_texts_run_nothing_and_break_no_page(tmp_path_factory: pytest.TempPathFactory, browser: Any) -> None:
+    """What people and files wrote, in a real browser: nothing runs, no dialog opens, no page grows sideways, not even at 390 pixels."""
+    with served(prepare_hostile(tmp_path_factory.mktemp("hostile"))) as (base, district):
+        with district.store.session(read_only=True) as session:
+            number = session.scalars(select(Ticket.number).order_by(Ticket.number)).first()
+        for login, width in ((OFFICE, 390), (MINE, 1440)):
+            desk = Desk(browser, base, width=width).sign_in(login)
+            dialogs: list[str] = []
+            desk.page.on("dialog", lambda dialog, told=dialogs: (told.append(dialog.message), dialog.dismiss()))
+            for path in (
+                "/",
+                "/tickets?state=all",
+                f"/tickets/{number}",
+                "/resources",
+                f"/resources/{PEOPLE}",
+                f"/feedback?resource={PEOPLE}",
+                "/upload",
+                "/board",
+            ):
+                page = desk.at(path)
+                page.wait_for_load_state("load")
+                for details in page.locator("details").all():
+                    details.evaluate("one => one.open = true")
+                assert page.evaluate("[window.ran ?? null, document.documentElement.scrollWidth]") == [None, width], path
+            assert dialogs == []
+            desk.errors = [error for error in desk.errors if login == OFFICE or "403" not in error]  # the board is not an agency's
+            desk.close()
