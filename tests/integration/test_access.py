@@ -183,4 +183,4 @@ def test_an_agency_sees_its_own_and_nothing_else() -> None:
     with pytest.raises(AccessDenied):
         provider.must_be("office")
     for blind in (lost, idle):
-        assert "0 = 1" in str(select(Ticket.id).where(blind.scope(Ticket.agency, Ticket.resource)))
+        assert str(select(Ticket.id).where(blind.scope(Ticket.agency, Ticket.resource))).endswith("WHERE false")
