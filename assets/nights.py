@@ -22,7 +22,7 @@ def night_spec(settings: Settings) -> dg.AssetSpec:
     return dg.AssetSpec(
         key=NIGHT,
         group_name="data_office",
-        description="夜间作业：收件、逐机构处理、数据集市、工单与退回包、夜间报告。由 02:00 的计划或 districtlake nightly 运行。",
+        description="夜间作业：收件、逐机构处理、数据集市、工单与反馈单、夜间报告。由 02:00 的计划或 districtlake nightly 运行。",
         kinds={"report"},
         freshness_policy=dg.FreshnessPolicy.cron(
             deadline_cron=f"{deadline.minute} {deadline.hour} * * *",

@@ -5,6 +5,10 @@ The edges (CLI, Dagster, portal) turn them into exit codes, check results or pro
 
 from __future__ import annotations
 
+from typing import Self
+
+from districtlake.wording.sentences import Language, Sentence, is_chinese
+
 
 class DistrictLakeError(Exception):
     """An error a person can act on.
@@ -14,10 +18,12 @@ class DistrictLakeError(Exception):
         message: one sentence naming the file, key or table concerned. Never holds personal data.
         hint: what to write or do instead.
         retryable: True when the same action may succeed later without anybody changing anything.
+        sentence: where message and hint come from, so that they can be told in either language; None: they stand as they were written.
     """
 
     code = "districtlake.error"
     retryable = False
+    sentence: Sentence | None = None
 
     def __init__(self, message: str, *, hint: str = "", code: str | None = None, retryable: bool | None = None):
         super().__init__(message)
@@ -27,6 +33,27 @@ class DistrictLakeError(Exception):
             self.code = code
         if retryable is not None:
             self.retryable = retryable
+
+    @classmethod
+    def of(cls, key: str, /, *, code: str | None = None, retryable: bool | None = None, **values: object) -> Self:
+        """The error whose sentence is ``key`` of the wording, filled with ``values`` (and ``code``); message and hint are the Chinese ones."""
+        return cls.because(Sentence.of(key, **({"code": code} if code else {}), **values), code=code, retryable=retryable)
+
+    @classmethod
+    def because(cls, sentence: Sentence, *, code: str | None = None, retryable: bool | None = None) -> Self:
+        """As ``of``, of a sentence that stands already."""
+        error = cls(sentence.told(), hint=sentence.hint(), code=code, retryable=retryable)
+        error.sentence = sentence
+        return error
+
+    def told(self, language: Language) -> tuple[str, str]:
+        """Message and hint for a reader of ``language``. What was written in the other one only is named by its code, never shown."""
+        if self.sentence is not None:
+            return self.sentence.told(language), self.sentence.hint(language)
+        if is_chinese(self.message) == (language == "zh"):
+            return self.message, self.hint if is_chinese(self.hint) == (language == "zh") else ""
+        unworded = Sentence.of("error.again" if self.retryable else "error.other", code=self.code)
+        return unworded.told(language), unworded.hint(language)
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".strip()

@@ -152,7 +152,7 @@ def backfill(
         _tell(context, district, done)
 
 
-@dg.op(description="生成工单与退回包 (tickets and packages from the problem registers)")
+@dg.op(description="生成工单与反馈单 (tickets and packages from the problem registers)")
 def route_problems(context: dg.OpExecutionContext, district: dg.ResourceParam[District]) -> None:
     routed = route(district)
     context.log.info(f"{routed.opened} tickets opened, {routed.closed} closed, {len(routed.packages)} packages written")
@@ -184,7 +184,7 @@ def backfill_resource() -> None:
     backfill()
 
 
-@dg.job(executor_def=dg.in_process_executor, description="生成工单与退回包")
+@dg.job(executor_def=dg.in_process_executor, description="生成工单与反馈单")
 def routing() -> None:
     route_problems()
 

@@ -20,6 +20,7 @@ from sqlalchemy import func, select
 
 from districtlake.clock import SHANGHAI, FixedClock
 from districtlake.delivery.confirmed_rows import release_confirmed
+from districtlake.delivery.corrected_rows import take_package
 from districtlake.delivery.district import District, open_district
 from districtlake.delivery.process import process_resource
 from districtlake.delivery.receive import receive, submit
@@ -30,10 +31,8 @@ from districtlake.notifications.sending import send
 from districtlake.settings import Settings
 from districtlake.store.tables import Message, Notification, Package, Report, Ticket, TicketEvent, TicketProblem
 from districtlake.tickets import feedback
-from districtlake.tickets.answers import answer_package
 from districtlake.tickets.grouping import merge
 from districtlake.tickets.machine import CLOSINGS, Actor
-from districtlake.tickets.seal import seal_of
 from districtlake.tickets.workbook import EXTENSION
 from districtlake.warehouse.commit import read
 from districtlake.warehouse.history import current
@@ -155,7 +154,7 @@ def play(story: Story) -> None:
         keys["confirmed"]: ("确认无误", "已核对登记原件，代码由登记机关如此赋予", "", ""),
         keys["negotiated"]: ("沟通解决", "批文正在补录，窗口暂按纸质批文受理", "补录后重报", "2026-06-01"),
     }
-    done = answer_package(story.district, _filled(story, answers), PROVIDER, _register(story), seal_of(district.settings.secrets))
+    done = take_package(story.district, _filled(story, answers), PROVIDER)
     story.needs(len(done.done) == 3 and not done.faults, f"反馈单应采纳三处答复：{done.faults}")
     words = district.policy.dispositions.values | {"extension": EXTENSION}
     told = "、".join(f"{number} {words[choice]}" for number, choice, _ in done.done)

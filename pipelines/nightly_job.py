@@ -20,7 +20,7 @@ class NightConfig(dg.Config):
     launched_by: str = Field(default="launchpad", description="由谁启动，写入夜间作业记录")
 
 
-@dg.op(description="夜间作业：收件、逐机构处理、数据集市、工单与退回包、夜间报告 (the whole night in a process of its own)")
+@dg.op(description="夜间作业：收件、逐机构处理、数据集市、工单与反馈单、夜间报告 (the whole night in a process of its own)")
 def run_night(context: dg.OpExecutionContext, config: NightConfig, district: dg.ResourceParam[District]) -> None:
     """Fails when a run failed or something that was owed has no outcome; the report says what."""
     if config.inbox and not Path(config.inbox).is_dir():
@@ -81,5 +81,5 @@ def nightly_schedule(settings: Settings) -> dg.ScheduleDefinition:
         execution_timezone="Asia/Shanghai",
         run_config={"ops": {"run_night": {"config": {"launched_by": "schedule"}}}},
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description=f"每日 {settings.nightly_at:%H:%M}：夜间作业（收件、逐机构处理、数据集市、工单与退回包、夜间报告）",
+        description=f"每日 {settings.nightly_at:%H:%M}：夜间作业（收件、逐机构处理、数据集市、工单与反馈单、夜间报告）",
     )

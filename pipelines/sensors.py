@@ -73,12 +73,12 @@ def arrival_sensor(jobs: list[AssetJob]) -> dg.SensorDefinition:
 def quality_sensor() -> dg.SensorDefinition:
     @dg.sensor(
         name="quality", jobs=list(OPERATOR_JOBS), minimum_interval_seconds=10, default_status=dg.DefaultSensorStatus.RUNNING,
-        description="问题数据变成工单并写出退回包（第二十七条）",
+        description="问题数据变成工单并写出反馈单（第二十七条）",
     )  # fmt: skip
     def quality(context: dg.SensorEvaluationContext, district: dg.ResourceParam[District]) -> dg.SensorResult:
         seen = json.loads(context.cursor) if context.cursor else {}
         routed = route(district, seen)
-        reason = f"{routed.opened} 个工单新开，{routed.closed} 个办结，{len(routed.packages)} 个退回包。"
+        reason = f"{routed.opened} 个工单新开，{routed.closed} 个办结，{len(routed.packages)} 个反馈单。"
         return dg.SensorResult(skip_reason=reason, cursor=json.dumps(routed.seen, sort_keys=True))
 
     return quality

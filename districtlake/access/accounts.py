@@ -18,6 +18,7 @@ from districtlake.errors import DistrictLakeError, NotFound
 from districtlake.store.access_tables import Account, PortalSession
 from districtlake.store.engine import Store
 from districtlake.store.tables import AuditEvent
+from districtlake.wording.sentences import Listed, Named
 
 if TYPE_CHECKING:
     from argon2 import PasswordHasher
@@ -79,18 +80,18 @@ def create(store: Store, clock: Clock, new: NewAccount, *, password: str | None,
     """
     login = normal_login(new.login)
     if not login or not all(char.isalnum() or char in "._-@" for char in login):
-        raise AccountRefused(f"'{new.login}' is no login.", hint="Use letters, digits and . _ - @.")
+        raise AccountRefused.of("account.login", login=new.login)
     if new.role not in ROLES:
-        raise AccountRefused(f"There is no role {new.role}.", hint=f"Roles are: {', '.join(ROLES)}.")
+        raise AccountRefused.of("account.role", role=new.role, roles=Listed.of(ROLES))
     if new.role in AGENCY_ROLES and new.agency is None:
-        raise AccountRefused(f"Role {new.role} acts for an agency.", hint="Give one: --agency.")
+        raise AccountRefused.of("account.agency_needed", role=Named("role", new.role, ROLES[new.role]))
     if new.agency is not None and new.agency not in agencies:
-        raise AccountRefused(f"There is no agency {new.agency}.", hint=f"Agencies are: {', '.join(sorted(agencies))}.")
+        raise AccountRefused.of("account.agency", agency=new.agency, agencies=Listed.of(sorted(agencies)))
     hashed = None if password is None else _hashed(password, login)
     identity = secrets.token_hex(8)
     with store.session() as session:
         if session.scalar(select(Account.id).where(Account.login == login)):
-            raise AccountRefused(f"The login {login} is taken.", hint="Choose another, or change that account.")
+            raise AccountRefused.of("account.taken", login=login)
         session.add(
             Account(
                 id=identity, login=login, display=new.display.strip() or login, role=new.role, agency=new.agency, password_hash=hashed,
@@ -137,7 +138,7 @@ def sign_in(store: Store, clock: Clock, login: str, password: str) -> Viewer:
         account = session.scalar(select(Account).where(Account.login == normal_login(login)))
         if account is not None and account.locked_until is not None and account.locked_until > now:
             _audit(session, clock, account.login, "sign_in.locked", account.login, {})
-            refused = SignInRefused("账号或密码不正确，或账号已暂时锁定。", hint="请稍后再试；忘记密码请联系区大数据主管机构。")
+            refused = SignInRefused.of("access.sign_in")
         else:
             stored = account.password_hash if account is not None and account.active else None
             try:
@@ -155,9 +156,9 @@ def sign_in(store: Store, clock: Clock, login: str, password: str) -> Viewer:
                     account.failed += 1
                     account.locked_until = _lock_until(account.failed, now)
                     _audit(session, clock, account.login, "sign_in.failed", account.login, {"failed": account.failed})
-                refused = SignInRefused("账号或密码不正确，或账号已暂时锁定。", hint="请稍后再试；忘记密码请联系区大数据主管机构。")
+                refused = SignInRefused.of("access.sign_in")
     if refused is not None or viewer is None:  # raised outside the transaction: the count of failures is kept
-        raise refused or SignInRefused("账号或密码不正确。")
+        raise refused or SignInRefused.of("access.sign_in")
     return viewer
 
 
@@ -178,7 +179,7 @@ def by_identity_provider(store: Store, clock: Clock, *, issuer: str, subject: st
             else:
                 account = None  # a local account with a password is not taken over by whoever holds its name elsewhere
         if account is None or not account.active:
-            raise SignInRefused("统一身份认证成功，但本系统没有为该账号开通权限。", hint="请联系区大数据主管机构开通。")
+            raise SignInRefused.of("access.not_opened")
         account.last_sign_in_at = now
         _audit(session, clock, account.login, "sign_in.succeeded", account.login, {"by": "oidc"})
         return viewer_of(account)
@@ -209,7 +210,7 @@ def every(store: Store) -> list[Account]:
 def _known(session: Session, login: str) -> Account:
     account = session.scalar(select(Account).where(Account.login == normal_login(login)))
     if account is None:
-        raise NotFound(f"There is no account {login}.", hint="districtlake portal user list shows them.")
+        raise NotFound.of("account.none", login=login)
     return account
 
 
@@ -220,11 +221,11 @@ def _end_sessions(session: Session, account: Account) -> None:
 
 def _hashed(password: str, login: str) -> str:
     if len(password) < SHORTEST_PASSWORD:
-        raise AccountRefused(f"The password has fewer than {SHORTEST_PASSWORD} characters.", hint="Take a long sentence instead.")
+        raise AccountRefused.of("account.short", least=SHORTEST_PASSWORD)
     if len(password) > LONGEST_PASSWORD:
-        raise AccountRefused(f"The password has more than {LONGEST_PASSWORD} characters.", hint="Take a shorter one.")
+        raise AccountRefused.of("account.long", most=LONGEST_PASSWORD)
     if login in password.casefold() or len(set(password)) < 5:
-        raise AccountRefused("The password is easily guessed (the login, or few different characters).", hint="Take a long sentence.")
+        raise AccountRefused.of("account.guessed")
     return _hasher().hash(password)
 
 

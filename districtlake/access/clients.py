@@ -56,14 +56,14 @@ def create(store: Store, clock: Clock, name: str, *, display: str, agency: str, 
         ClientRefused: its name or agency will not do; NotFound: no such agency.
     """
     if not _NAME.fullmatch(name):
-        raise ClientRefused(f"A client cannot be called {name[:40]}.", hint="Use small letters, digits, _ and -, 2 to 40 of them.")
+        raise ClientRefused.of("client.name", name=name[:40])
     if agency not in agencies:
-        raise NotFound(f"There is no agency {agency}.", hint="See the catalogue's agencies.yaml.")
+        raise NotFound.of("client.agency", agency=agency)
     secret = secrets.token_urlsafe(32)
     with store.session() as session:
         known = session.get(ApiClient, name)
         if known is not None and known.agency != agency:
-            raise ClientRefused(f"{name} acts for {known.agency}.", hint="Give the new client another name: reports keep theirs.")
+            raise ClientRefused.of("client.other_agency", name=name, agency=known.agency)
         if known is None:
             known = ApiClient(id=name, display=display or name, agency=agency, key_hash="", created_at=clock.now(), created_by=actor)
             session.add(known)
@@ -77,7 +77,7 @@ def close(store: Store, clock: Clock, name: str, *, actor: str) -> None:
     with store.session() as session:
         known = session.get(ApiClient, name)
         if known is None:
-            raise NotFound(f"There is no client {name}.", hint="districtlake portal client list shows them.")
+            raise NotFound.of("client.none", name=name)
         known.active = False
         _audit(session, clock, actor, "client.closed", name)
 
@@ -93,7 +93,7 @@ def by_key(store: Store, key: str) -> Client:
         known = session.get(ApiClient, name[:40]) if key.startswith(PREFIX) else None
     right = hmac.compare_digest(known.key_hash if known else _hash(""), _hash(secret))
     if known is None or not right or not known.active:
-        raise KeyRefused("The key is not valid.", hint="Send it as: Authorization: Bearer dlk_…; the Office issues keys.")
+        raise KeyRefused.of("client.key")
     return Client(known.id, known.agency)
 
 

@@ -41,5 +41,5 @@ def actor_of(viewer: Viewer) -> Actor:
         AccessDenied: auditors look and do not act.
     """
     if viewer.role == "auditor":
-        raise AccessDenied("审计账号只能查看。", hint="办理由数据提供单位和区大数据主管机构进行。")
+        raise AccessDenied.of("access.read_only")
     return Actor(viewer.actor, cast(Role, viewer.role), viewer.agency)

@@ -10,6 +10,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from districtlake.errors import DistrictLakeError, NotFound
 from districtlake.store.access_tables import Role
+from districtlake.wording.sentences import Listed, Named
 
 __all__ = ["AGENCY_ROLES", "ROLES", "AccessDenied", "Role", "Viewer"]
 
@@ -80,10 +81,9 @@ class Viewer:
             NotFound: ``agency``'s data are not this person's to see.
         """
         if not self.sees(agency, resource):
-            raise NotFound(f"There is no resource {resource}.", hint="Look at the list of what is yours.")
+            raise NotFound.of("access.no_such", what=resource)
 
     def must_be(self, *roles: Role) -> None:
         """Raises AccessDenied unless the role is one of ``roles``."""
         if self.role not in roles:
-            wanted = "、".join(ROLES[role] for role in roles)
-            raise AccessDenied(f"这一操作由{wanted}进行。", hint="如需办理，请联系区大数据主管机构。")
+            raise AccessDenied.of("access.role", roles=Listed.of(Named("role", role, ROLES[role]) for role in roles))

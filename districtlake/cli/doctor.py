@@ -125,7 +125,17 @@ def _notices() -> tuple[bool, str, str]:
     return not found, f"{len(found)} 条提示" + (f"：{found[0][0]}" if found else ""), found[0][1] if found else ""
 
 
+def _messages() -> tuple[bool, str, str]:
+    from districtlake.delivery.district import open_district
+    from districtlake.nights.attention import DEAD_REMEDY
+    from districtlake.notifications.sending import counts
+
+    found = counts(open_district())
+    text = f"待发 {found['unqueued'] + found['waiting']}，已送达 {found['sent']}，未能送达 {found['dead']}"
+    return not found["dead"], text, DEAD_REMEDY
+
+
 CHECKS: dict[str, Callable[[], tuple[bool, str, str]]] = {
     "目录": _catalog, "节假日历": _calendar, "磁盘": _disk, "归档": _archive, "账本": _store, "夜间": _nights,
-    "提示": _notices,
+    "消息": _messages, "提示": _notices,
 }  # fmt: skip

@@ -20,7 +20,7 @@ def nightly(
     inbox: Annotated[Path | None, typer.Option("--deliveries", help="交付所在文件夹（默认：收件箱）")] = None,
     as_json: Json = False,
 ) -> None:
-    """夜间作业：登记收件箱中的交付，逐机构清洗、校验、入仓，生成工单与退回包，最后给出汇总。
+    """夜间作业：登记收件箱中的交付，逐机构清洗、校验、入仓，生成工单与反馈单，最后给出汇总。
 
     例：districtlake nightly --deliveries ./deliveries
     退出码：0 全部完成（数据有问题不算失败）；1 有运行失败，或有应有而没有的结果。
@@ -119,7 +119,7 @@ def render(summary: dict[str, Any]) -> None:
         + ("（含暂定期限：节假日安排未公布）" if summary["tickets"]["provisional"] else "")
     )
     for package in summary["packages"]:
-        console.print(f"  退回包 {escape(package['path'])}（{package['tickets']} 个工单，{package['rows']} 行）", soft_wrap=True)
+        console.print(f"  反馈单 {escape(package['path'])}（{package['tickets']} 个工单，{package['rows']} 行）", soft_wrap=True)
     if summary["tables"]:
         table = Table(title="区级数据仓", title_justify="left", header_style="bold")
         for heading, justify in (

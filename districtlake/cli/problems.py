@@ -20,7 +20,7 @@ def problems(
     limit: Limit = 50,
     as_json: Json = False,
 ) -> None:
-    """列出问题；主键和值按敏感级别脱敏，原值在退回包中。
+    """列出问题；主键和值按敏感级别脱敏，原值在反馈单中。
 
     例：districtlake problems --agency market_regulation
     """

@@ -83,7 +83,7 @@ def confirm(
     desk = _desk()
     actor = _provider(desk, number, by)
     done = confirm_correct(
-        desk, number, actor, _register(desk), explanation=explanation, until=_day(until), problems=problem or []
+        desk, number, actor, _register(desk), desk.catalog, explanation=explanation, until=_day(until), problems=problem or []
     )  # fmt: skip
     delivery = None if later else delivery_to_release(desk, done.resource)
     if delivery is not None:
@@ -128,31 +128,34 @@ def answer(
 ) -> None:
     """提供单位交回填好的反馈单：一次答复其中的工单，并说明哪些行没有采纳、为什么。可以只填一部分；重复上传不会重复办理。
 
-    例：districtlake tickets answer 问题数据_市场监管局_20260309_T2026-000024.xlsx --agency market_regulation
+    例：districtlake tickets answer 问题数据反馈单_市场监管局_20260309_T2026-000024.xlsx --agency market_regulation
     退出码：0 全部采纳；1 有的行没有采纳。
     """
-    from districtlake.tickets.answers import answer_package
+    from districtlake.delivery.corrected_rows import take_package
     from districtlake.tickets.machine import Actor
-    from districtlake.tickets.seal import seal_of
     from districtlake.tickets.workbook import EXTENSION
 
     desk = _desk()
     if not file.is_file():
-        raise OperationRefused(f"There is no file {file.name}.", hint="Give the path of the filled package.")
+        raise OperationRefused.of("delivery.no_file", file=file.name)
     actor = Actor(by or _actor(), "provider", agency)
-    done = answer_package(desk, file, actor, _register(desk), seal_of(desk.settings.secrets))
+    done = take_package(desk, file, actor)
+    faults = [
+        {"sheet": one.sheet, "row": one.row, "number": one.number, "code": one.why.key, "why": one.why.whole()} for one in done.faults
+    ]
     if as_json:
-        show_json(asdict(done))
+        show_json(asdict(done) | {"faults": faults})
     else:
         words = desk.policy.dispositions.values | {"extension": EXTENSION}
         rows = [{"number": number, "choice": words[choice], "count": count} for number, choice, count in done.done]
         show_rows(rows, {"number": "工单", "choice": "处理方式", "count": "问题数"}, as_json=False, empty="没有新的答复。")
         if done.faults:
-            faults = [asdict(fault) for fault in done.faults]
             show_rows(faults, {"sheet": "工作表", "row": "行", "number": "工单", "why": "没有采纳的原因"}, as_json=False)
         console.print(
             f"采纳 {sum(row['count'] for row in rows)} 行，此前已答复 {done.repeated} 行，未填 {done.blank} 行，未采纳 {len(done.faults)} 行。"
         )
+        if done.corrections:
+            console.print(f"更正值 {done.corrected} 处已收到，交付编号 {'、'.join(done.corrections)}；处理后请看工单是否办结。")
     if done.faults:
         raise typer.Exit(1)
 

@@ -21,6 +21,7 @@ from districtlake.settings import Settings
 from districtlake.store.engine import Store, open_store
 from districtlake.warehouse import history
 from districtlake.warehouse.tables import address, scan_delta
+from districtlake.wording.sentences import Listed
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,8 @@ class District:
         try:
             return self.catalog.resources[resource_id]
         except KeyError:
-            known = ", ".join(sorted(self.catalog.resources))
-            raise NotFound(f"There is no resource {resource_id}.", hint=f"Resources are: {known}.") from None
+            known = Listed.of(sorted(self.catalog.resources))
+            raise NotFound.of("resource.none", resource=resource_id, resources=known) from None
 
     def reference_values(self, resource_id: str, item: str) -> pl.Series | None:
         """The values of an item now in a resource's warehouse table; None when the resource was never delivered.

@@ -55,8 +55,8 @@ def get(store: Store, delivery: str) -> Delivery:
     if exact or len(found) == 1:
         return (exact or found)[0]
     if found:
-        raise NotFound(f"Several deliveries begin with {delivery}.", hint="Give more of the id: districtlake deliveries list.")
-    raise NotFound(f"There is no delivery {delivery}.", hint="See: districtlake deliveries list.")
+        raise NotFound.of("delivery.several", delivery=delivery)
+    raise NotFound.of("delivery.none", delivery=delivery)
 
 
 def pending(store: Store, resource: str) -> list[Delivery]:

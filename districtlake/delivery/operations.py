@@ -123,7 +123,7 @@ def _failed(delivery: Delivery) -> bool:
 
 def _ask_reason(reason: str) -> None:
     if not reason.strip():
-        raise OperationRefused("An operator's action needs a reason.", hint='Give one: --reason "…". It is kept in the audit trail.')
+        raise OperationRefused.of("delivery.reason")
 
 
 def _subject(district: District, delivery_id: str, reason: str) -> tuple[Delivery, Resource]:

@@ -11,11 +11,13 @@ from datetime import date
 from pathlib import Path
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from districtlake.delivery import ledger
 from districtlake.delivery.district import District
 from districtlake.delivery.locks import lock
 from districtlake.delivery.notices import keep_notices
+from districtlake.delivery.standing import still_stands
 from districtlake.errors import DistrictLakeError
 from districtlake.ingestion.archive import Archived, StillBeingWritten, store_file
 from districtlake.ingestion.inbox import Candidate, Notice, scan
@@ -28,13 +30,14 @@ class Received:
 
     Attributes:
         new: deliveries now waiting to be processed. duplicates: (file, the delivery whose bytes it repeats).
-        known: files seen before. growing: files still being written; the next look takes them.
+        known: files seen before; standing: the deliveries they are, where one file was handed in by a person. growing: files still being written; the next look takes them.
         notices: files nobody can place, or that could not be taken: (file, message, hint).
     """
 
     new: list[str] = field(default_factory=list)
     duplicates: list[tuple[str, str]] = field(default_factory=list)
     known: int = 0
+    standing: list[str] = field(default_factory=list)
     growing: list[str] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
 
@@ -63,10 +66,14 @@ def receive(
 
 
 def submit(district: District, path: Path, resource_id: str, *, correction: bool, data_date: date | None, actor: str) -> Received:
-    """Deliver one file to a named resource, whatever its name: for a person at the command line or an upload."""
+    """Deliver one file to a named resource, whatever its name: for a person at the command line or an upload.
+
+    A correction that was handed in before is a new delivery once its effect is gone (``standing``); a file that merely lies in the inbox
+    never is, or it would undo every later change of its rows.
+    """
     resource = district.resource(resource_id)
     if not path.is_file():
-        raise DistrictLakeError(f"There is no file {path.name}.", hint="Give the path of an existing file.", code="ingestion.no_file")
+        raise DistrictLakeError.of("delivery.no_file", code="ingestion.no_file", file=path.name)
     received = Received()
     # a list and a correction of one name are two statements: a delivery is known by its path and its bytes
     folder = f"submitted/{resource.agency}" + ("/corrections" if correction else "")
@@ -75,13 +82,13 @@ def submit(district: District, path: Path, resource_id: str, *, correction: bool
         mode="correction" if correction else resource.source.mode, data_date=data_date, order_key=(data_date or date.min, int(correction), ()),
     )  # fmt: skip
     with lock(district.settings.locks, "receive"):
-        _take(district, candidate, received, wait=True, actor=actor)
+        _take(district, candidate, received, wait=True, actor=actor, by_hand=True)
     return received
 
 
-def _take(district: District, candidate: Candidate, received: Received, wait: bool, actor: str = "") -> None:
+def _take(district: District, candidate: Candidate, received: Received, wait: bool, actor: str = "", by_hand: bool = False) -> None:
     signature = _signature(candidate.path)
-    if _seen(district, candidate, signature):
+    if not by_hand and _seen(district, candidate, signature):
         received.known += 1
         return
     try:
@@ -94,7 +101,7 @@ def _take(district: District, candidate: Candidate, received: Received, wait: bo
     except DistrictLakeError as error:
         received.notices.append(Notice(code=error.code, message=error.message, hint=error.hint, relative=candidate.relative))
         return
-    _register(district, candidate, archived, signature, received, actor or district.settings.actor)
+    _register(district, candidate, archived, signature, received, actor or district.settings.actor, by_hand)
 
 
 def _signature(path: Path) -> list[int]:
@@ -132,20 +139,22 @@ def order_key(candidate: Candidate) -> str:
     return f"{day} {int(candidate.mode == 'correction')} {hashlib.sha256(natural.encode()).hexdigest() if len(natural) > 400 else natural}"
 
 
-def _register(district: District, candidate: Candidate, archived: Archived, signature: list[int], received: Received, actor: str) -> None:
-    identifier = ledger.delivery_id(candidate.resource, candidate.relative, archived.sha256, candidate.data_date)
+def _register(
+    district: District, candidate: Candidate, archived: Archived, signature: list[int], received: Received, actor: str, by_hand: bool
+) -> None:
     now = district.clock.now()
     with district.store.session() as session:
-        existing = session.get(Delivery, identifier)
+        identifier, path, existing = _identity(session, district, candidate, archived.sha256, by_hand)
         if existing is not None:  # same bytes, same path: only its time of change is new
             existing.receipt = {**(existing.receipt or {}), "signature": signature}
             received.known += 1
+            received.standing.append(identifier)
             return
-        twin = _twin(session, candidate, archived.sha256)
+        twin = _twin(session, district, candidate, archived.sha256)
         session.add(
             Delivery(
                 id=identifier, agency=candidate.agency, resource=candidate.resource, mode=candidate.mode,
-                file_name=candidate.path.name, source_path=candidate.relative, sha256=archived.sha256, bytes=archived.bytes,
+                file_name=candidate.path.name, source_path=path, sha256=archived.sha256, bytes=archived.bytes,
                 data_date=candidate.data_date, order_key=order_key(candidate), received_at=now, received_by=actor,
                 state="duplicate" if twin else "pending", state_reason=f"内容与 {twin} 相同" if twin else "", attempts=0,
                 receipt={"signature": signature, "sha256": archived.sha256, "bytes": archived.bytes}, duplicate_of=twin,
@@ -163,16 +172,30 @@ def _register(district: District, candidate: Candidate, archived: Archived, sign
         received.new.append(identifier)
 
 
-def _twin(session: object, candidate: Candidate, sha256: str) -> str | None:
+def _identity(session: Session, district: District, candidate: Candidate, sha256: str, by_hand: bool) -> tuple[str, str, Delivery | None]:
+    """The id of these bytes under this path, the path, and the delivery that has them already, if any. A correction that somebody hands
+    in once more after its effect is gone is known by ``<path>#2``, ``#3``, …"""
+    times, path = 1, candidate.relative
+    while True:
+        identifier = ledger.delivery_id(candidate.resource, path, sha256, candidate.data_date)
+        existing = session.get(Delivery, identifier)
+        if existing is None or not by_hand or candidate.mode != "correction":
+            return identifier, path, existing
+        speaking = session.get(Delivery, existing.duplicate_of) if existing.duplicate_of else existing
+        if speaking is not None and speaking.state != "withdrawn" and still_stands(district, speaking):
+            return identifier, path, existing
+        times += 1
+        path = f"{candidate.relative}#{times}"
+
+
+def _twin(session: Session, district: District, candidate: Candidate, sha256: str) -> str | None:
     """The delivery that these bytes repeat, if any: one that says the same in the same way. The same bytes as a correction (these rows
     are so) and as the whole list (these rows are all there are) say different things.
 
     A snapshot dated later than the resource's latest is a statement of its own even when its bytes came before
-    (yesterday's error undone by sending the day before's list): only then are equal bytes processed again.
+    (yesterday's error undone by sending the day before's list): only then are equal bytes processed again. A correction repeats another
+    only while what that one said still stands.
     """
-    from sqlalchemy.orm import Session
-
-    assert isinstance(session, Session)
     query = select(Delivery).where(
         Delivery.resource == candidate.resource, Delivery.state.not_in(("duplicate", "withdrawn"))
     ).order_by(Delivery.order_key.desc(), Delivery.received_at.desc())  # fmt: skip
@@ -188,4 +211,7 @@ def _twin(session: object, candidate: Candidate, sha256: str) -> str | None:
         and (latest.data_date is None or candidate.data_date > latest.data_date)
     ):
         return None
+    if candidate.mode == "correction":
+        last = max(same, key=lambda row: (row.received_at, row.id))
+        return last.id if still_stands(district, last) else None
     return same[0].id

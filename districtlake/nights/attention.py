@@ -8,6 +8,8 @@ from typing import Any
 LEVELS = {"alarm": "告警", "failed": "失败", "held": "暂停", "warning": "提醒", "notice": "提示"}
 """In the order of urgency."""
 
+DEAD_REMEDY = "districtlake notifications list --state dead 查看原因；排除后 districtlake notifications retry 重新发送。"
+
 
 def attention_of(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Entries ``level what why remedy marts``: everything of a summary that waits for a person. Data problems are the agencies' and not here."""
@@ -53,6 +55,9 @@ def attention_of(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
     late = summary.get("timeliness", {}).get("overdue", 0)
     if late:
         add("warning", f"{late} 个资源更新逾期", remedy="districtlake timeliness；逾期已生成工单。")
+    dead = summary.get("messages", {}).get("dead", 0)
+    if dead:
+        add("warning", f"{dead} 条消息未能送达，已停止发送", remedy=DEAD_REMEDY)
     for notice in summary["notices"]:
         add("notice", notice["message"], remedy=notice["hint"])
     order = list(LEVELS)

@@ -18,6 +18,7 @@ from districtlake.nights.expected import Course, DeliveryOutcome
 from districtlake.nights.missing import missing
 from districtlake.nights.record import Alarm, Begun, latest
 from districtlake.nights.tables_now import problem_matrix, table_rows, timeliness_now
+from districtlake.notifications.sending import counts
 from districtlake.store.tables import Delivery, Night, Operation, Ticket
 
 CONSERVED = ("inserted", "changed", "unchanged", "duplicates", "quarantined", "held")
@@ -57,6 +58,7 @@ def night_summary(
         "packages": [{**package, "path": shown_path(district.settings.outbox / package["file"])} for package in routed.get("packages", [])],
         "tables": table_rows(district),
         "timeliness": timeliness_now(district),
+        "messages": counts(district),
         "missing": lacking,
         "marts": dict(marts),
         "before": [alarm.as_dict() for alarm in night.before],

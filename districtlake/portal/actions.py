@@ -59,7 +59,7 @@ def _register(district: District) -> Callable[[str], pl.DataFrame]:
 
 def _required(day: date | None) -> date:
     if day is None:
-        raise DistrictLakeError("没有填写日期。", hint="请选择一个日期。", code="request.date")
+        raise DistrictLakeError.of("request.no_day", code="request.date")
     return day
 
 
@@ -86,7 +86,7 @@ ACTIONS: dict[str, Action] = {
         Action(
             "confirm", "confirmed", ("reason", "until"),
             lambda d, n, a, g, v: dispositions.confirm_correct(
-                d, n, a, _register(d), explanation=g.reason, until=g.day, problems=g.problems, version=v
+                d, n, a, _register(d), d.catalog, explanation=g.reason, until=g.day, problems=g.problems, version=v
             ),
             ("until",), grave=True, of_rows=True,
         ),

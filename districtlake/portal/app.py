@@ -22,8 +22,9 @@ from districtlake.portal import door, guard
 from districtlake.portal.api.app import create_api
 from districtlake.portal.oidc import IdentityProvider
 from districtlake.portal.pages import ROUTERS
-from districtlake.portal.rendering import page
+from districtlake.portal.rendering import language_of, page
 from districtlake.settings import Settings
+from districtlake.wording.sentences import Listed
 
 SIGN_INS_A_MINUTE = 20
 """Attempts from one address."""
@@ -103,32 +104,33 @@ async def _known(request: Request, error: Exception) -> Response:
             return Response(status_code=204, headers={"HX-Redirect": to})
         return RedirectResponse(to, status_code=303)
     status = next((status for kind, status in _STATUS if isinstance(error, kind)), 400)
-    return await _answer(request, status, error.message, error.hint, error.code)
+    return await _answer(request, status, error)
 
 
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if isinstance(error, door.BodyTooLarge):
         return await _known(request, door.too_large(error.most))
-    words = {404: "没有这个页面。", 405: "这个地址不接受这种请求。"}
-    return await _answer(request, error.status_code, words.get(error.status_code, "请求无法处理。"), "请从工作台重新进入。", "http")
+    key = {404: "request.no_page", 405: "request.method"}.get(error.status_code, "request.refused")
+    return await _answer(request, error.status_code, DistrictLakeError.of(key, code="http"))
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    places = "、".join(dict.fromkeys(str(one["loc"][-1]) for one in error.errors() if one.get("loc")))
-    return await _answer(request, 422, f"填写有误：{places}。", "请按提示修改后再提交。", "request.invalid")
+    places = Listed.of(dict.fromkeys(str(one["loc"][-1]) for one in error.errors() if one.get("loc")))
+    return await _answer(request, 422, DistrictLakeError.of("request.fields", code="request.invalid", fields=places))
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:
     """A fault of ours. The server's log has the traceback; the page tells nothing of it."""
-    return await _answer(request, 500, "系统出错，您的操作没有完成。", "请稍后再试；仍不成功请联系区大数据主管机构。", "internal")
+    return await _answer(request, 500, DistrictLakeError.of("error.internal", code="internal"))
 
 
-async def _answer(request: Request, status: int, message: str, hint: str, code: str) -> Response:
+async def _answer(request: Request, status: int, error: DistrictLakeError) -> Response:
     wants: str = request.headers.get("accept", "")
-    if request.url.path.startswith("/api/") or ("json" in wants and "html" not in wants):
-        problem: dict[str, Any] = {"type": f"urn:districtlake:{code}", "title": message, "status": status, "detail": hint}
-        return JSONResponse(problem, status_code=status, media_type="application/problem+json")
     signed = await guard.session_of(request)
-    return page(request, "error.html", signed, status=status, message=message, hint=hint, code=status)
+    if request.url.path.startswith("/api/") or ("json" in wants and "html" not in wants):
+        message, hint = error.told(language_of(request, signed))
+        problem: dict[str, Any] = {"type": f"urn:districtlake:{error.code}", "title": message, "status": status, "detail": hint}
+        return JSONResponse(problem, status_code=status, media_type="application/problem+json")
+    return page(request, "error.html", signed, status=status, refused=error, code=status)

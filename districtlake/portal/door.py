@@ -43,7 +43,7 @@ def hosts_of(settings: Settings) -> frozenset[str]:
 
 def too_large(most: int) -> guard.TooLarge:
     """The refusal of more than ``most`` bytes."""
-    return guard.TooLarge(f"上传的内容超过{most // 2**20} MB。", hint="请按月份或街道拆分，或打包为 .zip，或由前置库交换。")
+    return guard.TooLarge.of("request.too_large", most=most // 2**20)
 
 
 def _most(request: Request) -> int:
@@ -54,9 +54,9 @@ def _most(request: Request) -> int:
 async def refused(request: Request) -> DistrictLakeError | None:
     """What is refused before its body is read: nobody who is not signed in makes the server store a file."""
     if not _known_host(request):
-        return UnknownHost("这不是本门户的地址。", hint="请用正式网址访问；网址由 DISTRICTLAKE_PORTAL_URL 设置。")
+        return UnknownHost.of("request.host")
     if "\x00" in request.url.path or b"%00" in request.scope.get("query_string", b"") or "\x00" in request.scope.get("path", ""):
-        return guard.Unreadable("这个地址含有无法处理的字符。", hint="请从工作台重新进入。")
+        return guard.Unreadable.of("request.address")
     if request.method in guard.SAFE or request.url.path.startswith("/api/"):
         return None
     length, most = request.headers.get("content-length", "0"), _most(request)
@@ -65,7 +65,7 @@ async def refused(request: Request) -> DistrictLakeError | None:
     if request.headers.get("content-type", "").startswith("multipart/"):
         signed = await guard.session_of(request)
         if signed is None or signed.viewer is None:
-            return guard.ForgedRequest("页面已过期，请求没有执行。", hint="请登录后再上传。")
+            return guard.ForgedRequest.of("access.upload_signed_out")
     return None
 
 

@@ -106,9 +106,9 @@ async def check_csrf(request: Request) -> AsyncIterator[None]:
                 field = form.get(CSRF_FIELD)
                 given = field if isinstance(field, str) else None
             if not sessions.right_csrf(signed, given):
-                raise ForgedRequest("页面已过期，请求没有执行。", hint="请刷新页面后再试一次。")
+                raise ForgedRequest.of("access.expired")
             if any("\x00" in part for name, value in form.multi_items() for part in (name, value) if isinstance(part, str)):
-                raise Unreadable("填写的内容含有无法保存的字符。", hint="请重新输入，不要从其他程序粘贴不可见字符。")
+                raise Unreadable.of("request.characters")
         yield
     finally:
         await request.close()
@@ -117,7 +117,7 @@ async def check_csrf(request: Request) -> AsyncIterator[None]:
 async def signed_in(request: Request, signed: Annotated[Signed | None, Depends(session_of)]) -> Visit:
     """Raises SignInFirst unless somebody is signed in."""
     if signed is None or signed.viewer is None:
-        raise SignInFirst("请先登录。")
+        raise SignInFirst.of("access.sign_in_first")
     return Visit(request, district_of(request), signed, signed.viewer)
 
 
@@ -131,7 +131,7 @@ def of_district(visit: Visiting) -> Visit:
         AccessDenied: the role sees a part of it only.
     """
     if not visit.viewer.district_wide:
-        raise AccessDenied("这一页面由区大数据主管机构使用。", hint="您的待办在“我的工作台”。")
+        raise AccessDenied.of("access.office_page")
     return visit
 
 

@@ -21,29 +21,30 @@ from districtlake.clock import SHANGHAI
 from districtlake.supervision.timeliness import STATE_TITLES
 from districtlake.tickets.feedback import MATTERS
 from districtlake.tickets.machine import CLOSINGS, EVENTS, STAGES
+from districtlake.wording.sentences import LANGUAGES, Language, sentences
 
 HERE = Path(__file__).parent
-LANGUAGES = ("zh", "en")
 THEMES = ("auto", "light", "dark")
 
 
 @cache
-def texts(language: str) -> dict[str, str]:
+def texts(language: Language) -> dict[str, str]:
     """Key -> text of a language; ``{name}`` in a text is filled in."""
     loaded: dict[str, str] = yaml.safe_load((HERE / "texts" / f"{language}.yaml").read_text(encoding="utf-8"))
-    return {**_domain_words(), **loaded} if language == "zh" else loaded
+    return {**_domain_words(language), **loaded}
 
 
-def _domain_words() -> dict[str, str]:
-    """The domain has Chinese names for its states; they stand there and nowhere else."""
+def _domain_words(language: Language) -> dict[str, str]:
+    """The domain has names for its states: the Chinese ones stand in its modules, the English ones in its wording."""
     families = {
         "stage": STAGES, "closing": CLOSINGS, "event": EVENTS, "matter": MATTERS, "dimension": DIMENSION_TITLES, "standing": STATE_TITLES,
         "role": ROLES,
     }  # fmt: skip
-    return {f"{family}.{name}": word for family, words in families.items() for name, word in words.items()}
+    chinese = {f"{family}.{name}": word for family, words in families.items() for name, word in words.items()}
+    return chinese if language == "zh" else {key: sentences("en")[key] for key in chinese}
 
 
-def text(language: str, key: str, **values: object) -> Markup:
+def text(language: Language, key: str, **values: object) -> Markup:
     """A text, safe to put into a page: what is filled in is escaped.
 
     Raises:
@@ -97,7 +98,7 @@ def _instant(value: datetime | None) -> str:
     return "—" if value is None else value.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M")
 
 
-def language_of(request: Request, signed: Signed | None) -> str:
+def language_of(request: Request, signed: Signed | None) -> Language:
     """The reader's choice (a cookie), else the account's, else what the browser asks for, else Chinese."""
     chosen = request.cookies.get("language")
     if chosen in LANGUAGES:
@@ -124,7 +125,7 @@ def page(request: Request, template: str, signed: Signed | None = None, *, statu
         request=request, viewer=signed.viewer if signed else None, csrf=signed.csrf if signed else "", language=language,
         theme=theme if theme in THEMES else "auto", t=lambda key, **filled: text(language, key, **filled), path=request.url.path,
         role_title=lambda role: ROLES[role] if language == "zh" else text(language, f"role.{role}"), agency_name=agency_name,
-        resource_title=resource_title, note=district.policy.note, today=district.clock.now().astimezone(SHANGHAI).date(),
+        resource_title=resource_title, refusal=lambda error: error.told(language), say=lambda sentence: sentence.whole(language), note=district.policy.note, today=district.clock.now().astimezone(SHANGHAI).date(),
         fragment=request.headers.get("HX-Request") == "true" and request.headers.get("HX-Boosted") != "true", **values,
     )  # fmt: skip
     return HTMLResponse(content, status_code=status)

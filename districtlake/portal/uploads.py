@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 from districtlake.errors import DistrictLakeError
 from districtlake.ingestion.workbook_guard import is_workbook
+from districtlake.wording.sentences import Listed
 
 _OLE = bytes.fromhex("d0cf11e0a1b11ae1")
 _ZIP = b"PK\x03\x04"
@@ -44,9 +45,7 @@ def clean_name(name: str) -> str:
     stem, dot, ending = plain.rpartition(".")
     kind = f".{ending.lower()}"
     if not dot or kind not in _KINDS:
-        raise UploadRefused(
-            f"文件“{plain[:80]}”不是可以报送的类型。", hint=f"可以报送：{'、'.join(_KINDS)}。带宏的工作簿（.xlsm、.xlsb）请另存为 .xlsx。"
-        )
+        raise UploadRefused.of("upload.kind", file=plain[:80], kinds=Listed.of(_KINDS))
     return f"{stem[:120].strip(' .') or 'file'}{kind}"
 
 
@@ -67,12 +66,10 @@ def kept(source: BinaryIO, name: str, folder: Path, *, most: int) -> Iterator[Pa
             while chunk := source.read(1 << 20):
                 size += len(chunk)
                 if size > most:
-                    raise UploadRefused(
-                        f"文件“{clean}”超过{most // 2**20} MB。", hint="请按月份或街道拆分，或打包为 .zip，或由前置库交换。"
-                    )
+                    raise UploadRefused.of("upload.too_large", file=clean, most=most // 2**20)
                 target.write(chunk)
         if size == 0:
-            raise UploadRefused(f"文件“{clean}”是空的。", hint="请重新导出后再上传。")
+            raise UploadRefused.of("upload.empty", file=clean)
         _check(path, clean)
         yield path
     finally:
@@ -86,12 +83,12 @@ def _check(path: Path, name: str) -> None:
     found = _kind_of(path, head)
     said = _KINDS[path.suffix]
     if found in ("xlsx", "ole") and _has_macros(path, found):
-        raise UploadRefused(f"文件“{name}”含有宏，不予接收。", hint="请另存为不含宏的 .xlsx 或 .csv 后再上传。")
+        raise UploadRefused.of("upload.macros", file=name)
     if found == "xlsb":
-        raise UploadRefused(f"文件“{name}”是二进制工作簿。", hint="请另存为 .xlsx 后再上传。")
+        raise UploadRefused.of("upload.binary", file=name)
     same = found == said or {found, said} == {"xlsx", "ole"}  # an .xls that is really an .xlsx is common and harmless
     if not same:
-        raise UploadRefused(f"文件“{name}”的内容与扩展名不符。", hint="请从业务系统重新导出，不要只改扩展名。")
+        raise UploadRefused.of("upload.not_its_kind", file=name)
 
 
 def _kind_of(path: Path, head: bytes) -> str:

@@ -67,9 +67,7 @@ class Store:
                 session.commit()
         except StaleDataError as error:
             session.rollback()
-            raise ConcurrentChange(
-                f"A row of the store ({self.name}) was changed by another process meanwhile.", hint="Run it again.", code="store.conflict"
-            ) from error
+            raise ConcurrentChange.of("store.conflict", code="store.conflict") from error
         except OperationalError as error:
             session.rollback()
             raise self._refused(error) from error
@@ -101,11 +99,7 @@ class Store:
         reason = str(error.orig).strip().splitlines()[0] if error.orig is not None else "unknown"
         lowered = reason.lower()
         if "locked" in lowered or "deadlock" in lowered or "could not serialize" in lowered:
-            return ConcurrentChange(
-                f"The store {self.name} was held by another process for {BUSY_SECONDS} s ({reason}).",
-                hint="Run it again; if it persists, look for a process that hangs.",
-                code="store.conflict",
-            )
+            return ConcurrentChange.of("store.busy", code="store.conflict", store=self.name, seconds=BUSY_SECONDS, reason=reason)
         if "full" in lowered or "no space" in lowered:
             hint = "Free space on the volume of the state folder, then run it again; nothing half-done was kept."
         else:

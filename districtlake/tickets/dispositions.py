@@ -14,15 +14,20 @@ import polars as pl
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from districtlake.catalog.models import Catalog, Resource
 from districtlake.clock import local_date
 from districtlake.policy.deadlines import limit_deadline
+from districtlake.quality.problems import ROW_KEY_PREFIX
 from districtlake.store.tables import Ticket, Waiver
 from districtlake.tickets.grouping import split_off
 from districtlake.tickets.journal import LOCK, Desk, happened, load
 from districtlake.tickets.machine import Actor, TicketRefused
 from districtlake.tickets.membership import problems_under
 from districtlake.tickets.waivers import digest_of, new_salt
+from districtlake.warehouse.tables import item_types
+from districtlake.wording.sentences import Listed, Named, Sentence
 
+UNIQUE = "key.unique"
 Register = Callable[[str], pl.DataFrame]
 """Resource id -> its problem register (``quality.problems.REGISTER``)."""
 
@@ -32,6 +37,7 @@ def confirm_correct(
     number: str,
     actor: Actor,
     register: Register,
+    catalog: Catalog,
     *,
     explanation: str,
     until: date | None = None,
@@ -47,7 +53,8 @@ def confirm_correct(
         problems: ids of the findings meant; the others stay under the ticket, these go to one of their own. None: all.
 
     Raises:
-        TicketRefused: no explanation, too long, or a finding about the delivery as a whole (an operator releases a delivery).
+        TicketRefused: no explanation, too long, a finding about the delivery as a whole (an operator releases a delivery), or one whose row
+            the warehouse could not hold whatever is confirmed (``cannot_enter``).
     """
     with desk.store.session() as session:
         desk.store.exclusive(session, LOCK)
@@ -56,7 +63,7 @@ def confirm_correct(
             ticket = split_off(session, ticket, chosen, desk, actor, register(ticket.resource))
         facts = {"explanation": explanation.strip()}
         if facts["explanation"]:
-            facts["waived"] = str(_waive(session, ticket, desk, actor, register, facts["explanation"], until))
+            facts["waived"] = str(_waive(session, ticket, desk, actor, register, catalog, facts["explanation"], until))
         happened(
             session, ticket, "confirmed", desk, actor, facts,
             closing="confirmed", closed_at=desk.clock.now(), open_problems=0, claimed_at=None, requested_due=None,
@@ -64,7 +71,9 @@ def confirm_correct(
     return ticket
 
 
-def _waive(session: Session, ticket: Ticket, desk: Desk, actor: Actor, register: Register, explanation: str, until: date | None) -> int:
+def _waive(
+    session: Session, ticket: Ticket, desk: Desk, actor: Actor, register: Register, catalog: Catalog, explanation: str, until: date | None
+) -> int:
     """Waivers for every open finding under the ticket; their number."""
     now = desk.clock.now()
     limit = desk.policy.handling.waiver_days
@@ -73,19 +82,15 @@ def _waive(session: Session, ticket: Ticket, desk: Desk, actor: Actor, register:
     if ticket.origin == "feedback":
         return 0  # a report rests on no rule
     if until is None:
-        raise TicketRefused(f"Ticket {ticket.number}: the policy pack sets no term for a confirmation.", hint="Say until when it holds.")
+        raise TicketRefused.of("tickets.no_term", number=ticket.number)
     if until < local_date(now) or (last is not None and until > last):
-        raise TicketRefused(
-            f"Ticket {ticket.number}: a confirmation holds from today until {last or 'a day to come'} at most, not until {until}.",
-            hint="Name an earlier day; when it is over the finding is checked again.",
-        )
+        raise TicketRefused.of("tickets.term", number=ticket.number, last=last or Sentence.of("tickets.some_day"), until=until)
     members = problems_under(session, [ticket.id])
     found = register(ticket.resource).filter(pl.col("state") == "open").join(members, on="problem_id", how="semi")
     if (found["key"] == "").any():
-        raise TicketRefused(
-            f"Ticket {ticket.number} is about a delivery as a whole; there is no row to confirm.",
-            hint="Deliver anew, or have the delivery released: districtlake deliveries release.",
-        )
+        raise TicketRefused.of("tickets.whole_delivery", number=ticket.number)
+    if (why := cannot_enter(found, catalog.resources.get(ticket.resource), catalog, ticket.number)) is not None:
+        raise TicketRefused.because(why)
     expires = until.fromordinal(until.toordinal() + 1)
     for row in found.sort("problem_id").iter_rows(named=True):
         salt = new_salt()
@@ -99,6 +104,28 @@ def _waive(session: Session, ticket: Ticket, desk: Desk, actor: Actor, register:
     return found.height
 
 
+def unfit(found: pl.DataFrame, resource: Resource | None, catalog: Catalog) -> tuple[pl.Series, pl.Series]:
+    """Of each finding, whether its row could not enter the warehouse even if it is right: its value has no form in the item's type (a
+    number in words, a 30th of February); its key is not unique or cannot be read."""
+    if resource is None:
+        return (pl.Series([False] * found.height, dtype=pl.Boolean),) * 2
+    untyped = [f"{name}.conforms" for name, dtype in item_types(resource, catalog).items() if dtype != pl.String]
+    unkeyed = (pl.col("rule") == UNIQUE) | pl.col("key").str.starts_with(ROW_KEY_PREFIX) if resource.key else pl.lit(False)
+    judged = found.select(untyped=pl.col("rule").is_in(untyped), unkeyed=unkeyed)
+    return judged["untyped"], judged["unkeyed"]
+
+
+def cannot_enter(found: pl.DataFrame, resource: Resource | None, catalog: Catalog, number: str) -> Sentence | None:
+    """What the provider is told before such findings are confirmed; None: every row could enter."""
+    untyped, unkeyed = unfit(found, resource, catalog)
+    if untyped.any() and resource is not None:
+        names = found.filter(untyped)["item"].unique().sort()
+        return Sentence.of(
+            "tickets.untyped", number=number, count=int(untyped.sum()), items=Listed.of(resource.item(name).title for name in names)
+        )
+    return Sentence.of("tickets.unkeyed", number=number, count=int(unkeyed.sum())) if unkeyed.any() else None
+
+
 def negotiate(
     desk: Desk, number: str, actor: Actor, *, agreement: str, plan: str, review_on: date, attachment: str = "", version: int | None = None
 ) -> Ticket:
@@ -109,7 +136,7 @@ def negotiate(
     with desk.store.session() as session:
         ticket = load(session, number, version=version)
         if review_on <= local_date(desk.clock.now()):
-            raise TicketRefused(f"Ticket {ticket.number}: the day of review ({review_on}) lies behind us.", hint="Name a day to come.")
+            raise TicketRefused.of("tickets.review_past", number=ticket.number, day=review_on)
         facts = {"agreement": agreement.strip(), "plan": plan.strip(), "review_on": review_on}
         if attachment:
             facts["attachment"] = attachment
@@ -127,7 +154,7 @@ def revoke_waivers(desk: Desk, number: str, actor: Actor, reason: str) -> int:
         How many waivers ended.
     """
     if actor.role != "office":
-        raise TicketRefused(f"{actor.name} cannot end a confirmation.", hint="It is for the Office (区大数据主管机构).")
+        raise TicketRefused.of("tickets.office_only", who=actor.name, what=Named("deed", "revoke", "撤销确认无误"))
     with desk.store.session() as session:
         ticket = load(session, number)
         standing = select(Waiver.id).where(Waiver.ticket_id == ticket.id, Waiver.revoked_at.is_(None))

@@ -21,11 +21,11 @@ from districtlake.clock import SHANGHAI, local_date
 from districtlake.errors import DistrictLakeError
 from districtlake.store.tables import Report, Ticket
 from districtlake.tickets.journal import LOCK, Desk, happened, next_numbers
-from districtlake.tickets.machine import SYSTEM, Actor, TicketRefused
+from districtlake.tickets.machine import MATTERS, SYSTEM, Actor, TicketRefused, matter_named
 from districtlake.tickets.waivers import digest_of, new_salt
 from districtlake.warehouse.tables import key_columns, text_key_of
+from districtlake.wording.sentences import Listed, Sentence
 
-MATTERS: dict[str, str] = {"error": "错误", "omission": "遗漏", "infringement": "侵犯第三方合法权益"}
 TITLES = {"error": "使用单位反馈：数据有误", "omission": "使用单位反馈：数据遗漏", "infringement": "使用单位反馈：侵犯第三方合法权益"}
 MOST_TEXT = 4000
 
@@ -114,21 +114,21 @@ def report(
 def _checked(
     actor: Actor, resource: Resource, request_id: str, key: str, item: str | None, claimed: str | None, text: str, matter: str, channel: str
 ) -> None:
-    wrong = ""
+    wrong: Sentence | None = None
     if actor.role not in ("user", "provider", "office", "contractor"):
-        wrong = "a report comes from a person or a system that acts for an agency"
+        wrong = Sentence.of("feedback.not_a_person")
     elif matter not in MATTERS or channel not in ("form", "api"):
-        wrong = f"the matter is one of {', '.join(MATTERS)}, the channel form or api"
+        wrong = Sentence.of("feedback.matter", matters=Listed.of(matter_named(one) for one in MATTERS))
     elif not request_id.strip() or not key.strip():
-        wrong = "a report needs the caller's own number for it and the key of the row"
+        wrong = Sentence.of("feedback.no_key")
     elif item is not None and item not in resource.item_names:
-        wrong = f"{resource.id} has no item {item}"
+        wrong = Sentence.of("feedback.no_item", resource=resource.id, item=item[:100])
     elif not text.strip() and claimed is None and matter == "error":
-        wrong = "a report says what is wrong, or what would be right"
+        wrong = Sentence.of("feedback.nothing_said")
     elif len(text) > MOST_TEXT or len(claimed or "") > MOST_TEXT:
-        wrong = f"a report holds {MOST_TEXT} characters at most"
-    if wrong:
-        raise TicketRefused(f"The report was not taken: {wrong}.", hint="Correct it and send it again.", code="feedback.invalid")
+        wrong = Sentence.of("feedback.too_long", most=MOST_TEXT)
+    if wrong is not None:
+        raise TicketRefused.because(wrong, code="feedback.invalid")
 
 
 def _flood(session: Session, actor: Actor, now: datetime, desk: Desk) -> None:
@@ -140,10 +140,7 @@ def _flood(session: Session, actor: Actor, now: datetime, desk: Desk) -> None:
         select(func.count()).select_from(Report).where(Report.reporter == actor.name, Report.reported_at >= begin, Report.reported_at < begin + timedelta(1))
     )  # fmt: skip
     if (count or 0) >= most.value:
-        raise TooManyReports(
-            f"{actor.name} has sent {count} reports today, as many as one reporter may.",
-            hint="Send the rest tomorrow, or ask the Office to collect the resource anew.",
-        )
+        raise TooManyReports.of("feedback.too_many", who=actor.name, count=count)
 
 
 def _same(session: Session, resource: str, key: str, item: str | None, matter: str) -> Ticket | None:

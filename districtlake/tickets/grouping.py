@@ -49,15 +49,9 @@ def merge(desk: Desk, duplicate: str, into: str, actor: Actor, *, reason: str = 
         desk.store.exclusive(session, LOCK)
         goes, stays = load(session, duplicate, version=version), load(session, into)
         if goes.id == stays.id or (goes.agency, goes.resource) != (stays.agency, stays.resource):
-            raise TicketRefused(
-                f"Tickets {goes.number} and {stays.number} are not about the same data of the same agency.",
-                hint="Merge only what repeats another.",
-            )
+            raise TicketRefused.of("tickets.not_alike", number=goes.number, other=stays.number)
         if goes.due_at is not None and (stays.due_at is None or stays.due_at > goes.due_at):
-            raise TicketRefused(
-                f"Ticket {goes.number} is due before {stays.number}: merging must not lengthen its limit.",
-                hint=f"Merge {stays.number} into {goes.number}.",
-            )
+            raise TicketRefused.of("tickets.due_before", number=goes.number, other=stays.number)
         merged(session, goes, stays, desk, actor, reason)
     return goes
 
@@ -93,7 +87,7 @@ def split(
         chosen = sorted(set(problems))
         new = split_off(session, ticket, chosen, desk, actor, register(ticket.resource))
         if new.id == ticket.id:
-            raise TicketRefused(f"These are all the findings of ticket {ticket.number}.", hint="Name some of them.")
+            raise TicketRefused.of("tickets.all_findings", number=ticket.number)
     return new
 
 
@@ -102,9 +96,10 @@ def split_off(session: Session, ticket: Ticket, chosen: Sequence[str], desk: Des
     members = problems_under(session, [ticket.id])
     found = register.join(members, on="problem_id", how="semi").filter(pl.col("state") == "open")
     strange = sorted(set(chosen) - set(found["problem_id"]))
-    if strange or not chosen:
-        what = f"has no open finding {strange[0]}" if strange else "cannot be split without findings"
-        raise TicketRefused(f"Ticket {ticket.number} {what}.", hint="See its findings: districtlake problems --json.")
+    if strange:
+        raise TicketRefused.of("tickets.strange_finding", number=ticket.number, count=len(strange))
+    if not chosen:
+        raise TicketRefused.of("tickets.no_findings", number=ticket.number)
     if len(chosen) == found.height:
         return ticket
     moves = pl.col("problem_id").is_in(list(chosen))

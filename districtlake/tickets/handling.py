@@ -19,6 +19,7 @@ from districtlake.store.tables import DispatchHold, Report, Ticket
 from districtlake.tickets.deadlines import end_of, kept_terms, limit_of, received, set_day
 from districtlake.tickets.journal import LOCK, Desk, happened, load
 from districtlake.tickets.machine import SYSTEM, Actor, TicketRefused
+from districtlake.wording.sentences import Named
 
 ONE_ROUND: dict[str, Any] = {
     "received_at": None, "due_date": None, "due_at": None, "provisional": False, "terms": {}, "urgent": False, "urgent_due": None,
@@ -96,12 +97,12 @@ def _possible_extension(ticket: Ticket, until: date, desk: Desk) -> None:
     ceiling = extension_ceiling(desk.policy, ticket.received_at, desk.calendar).due
     if until > ceiling:
         limit = desk.policy.deadlines.problem_ceiling
-        raise TicketRefused(
-            f"Ticket {ticket.number} was received on {local_date(ticket.received_at)}: it may be extended to {ceiling} at the latest, not {until}.",
-            hint=f"{limit.article}：最多延长至{limit.title}，自收到之日起合计。", code="tickets.beyond_ceiling",
+        raise TicketRefused.of(
+            "tickets.beyond_ceiling", code="tickets.beyond_ceiling", number=ticket.number, received=local_date(ticket.received_at),
+            ceiling=ceiling, until=until, article=limit.article, limit=limit.title,
         )  # fmt: skip
     if until <= ticket.due_date:
-        raise TicketRefused(f"Ticket {ticket.number} is due on {ticket.due_date}; {until} is no extension.", hint="Name a later day.")
+        raise TicketRefused.of("tickets.no_extension", number=ticket.number, due=ticket.due_date, until=until)
 
 
 def mark_urgent(desk: Desk, number: str, actor: Actor, *, due: date, reason: str, version: int | None = None) -> Ticket:
@@ -116,9 +117,8 @@ def mark_urgent(desk: Desk, number: str, actor: Actor, *, due: date, reason: str
         limit = limit_of(desk.policy, ticket.origin)
         ordinary = limit_deadline(limit, ticket.received_at or now, desk.policy, desk.calendar).due
         if not local_date(now) <= due < ordinary:
-            raise TicketRefused(
-                f"Ticket {number}: an urgent limit lies between today ({local_date(now)}) and the ordinary due day ({ordinary}), not on {due}.",
-                hint="Name a day before the ordinary one.", code="tickets.not_urgent",
+            raise TicketRefused.of(
+                "tickets.not_urgent", code="tickets.not_urgent", number=ticket.number, today=local_date(now), ordinary=ordinary, due=due
             )  # fmt: skip
         changes: dict[str, Any] = {"urgent": True, "urgent_due": due}
         if ticket.received_at is not None:
@@ -157,10 +157,7 @@ def reopen(desk: Desk, number: str, actor: Actor, reason: str, *, version: int |
         if actor.role == "user":
             reporters = set(session.scalars(select(Report.reporter).where(Report.ticket_id == ticket.id)))
             if actor.name not in reporters:
-                raise TicketRefused(
-                    f"Ticket {ticket.number} was not reported by {actor.name}.",
-                    hint="Report it: it becomes a ticket of its own, or joins this one.",
-                )
+                raise TicketRefused.of("tickets.not_reported_by", number=ticket.number, who=actor.name)
         reopened(session, ticket, desk, actor, reason)
     return ticket
 
@@ -178,9 +175,9 @@ def reopened(session: Session, ticket: Ticket, desk: Desk, actor: Actor, reason:
 
 def place_hold(desk: Desk, actor: Actor, reason: str, *, agency: str | None = None, resource: str | None = None) -> int:
     """Findings of an agency or a resource wait for the Office (待分派) until the hold is lifted. Neither given: all findings."""
-    _office(actor, "hold dispatch")
+    _office(actor, Named("deed", "place_hold", "暂缓分派"))
     if not reason.strip():
-        raise TicketRefused("A hold needs a reason.", hint="Give one; it is kept in the record.")
+        raise TicketRefused.of("tickets.hold_reason")
     with desk.store.session() as session:
         hold = DispatchHold(agency=agency, resource=resource, reason=reason.strip(), placed_at=desk.clock.now(), placed_by=actor.name)
         session.add(hold)
@@ -194,7 +191,7 @@ def lift_hold(desk: Desk, actor: Actor, *, agency: str | None = None, resource: 
     Returns:
         Numbers of the tickets dispatched.
     """
-    _office(actor, "lift a hold")
+    _office(actor, Named("deed", "lift_hold", "解除暂缓分派"))
     sent = []
     with desk.store.session() as session:
         desk.store.exclusive(session, LOCK)
@@ -225,6 +222,6 @@ def goes_at_once(ticket: Ticket, desk: Desk, holds: Sequence[tuple[str | None, s
     return not any(agency in (None, ticket.agency) and resource in (None, ticket.resource) for agency, resource in holds)
 
 
-def _office(actor: Actor, what: str) -> None:
+def _office(actor: Actor, what: Named) -> None:
     if actor.role != "office":
-        raise TicketRefused(f"{actor.name} cannot {what}.", hint="It is for the Office (区大数据主管机构).")
+        raise TicketRefused.of("tickets.office_only", who=actor.name, what=what)

@@ -208,13 +208,9 @@ def load(session: Session, number: str, *, version: int | None = None) -> Ticket
     query = select(Ticket).where(or_(Ticket.number == number.strip().upper(), Ticket.id == number.strip())).with_for_update()
     ticket = session.scalars(query).first()
     if ticket is None:
-        raise NotFound(f"No ticket has the number {number}.", hint="List them: districtlake tickets.", code="ticket.not_found")
+        raise NotFound.of("tickets.none", code="ticket.not_found", number=number)
     if version is not None and ticket.version != version:
-        raise ConcurrentChange(
-            f"Ticket {ticket.number} was changed by somebody else meanwhile.",
-            hint="Look at it again, then decide.",
-            code="tickets.conflict",
-        )
+        raise ConcurrentChange.of("tickets.changed", code="tickets.conflict", number=ticket.number)
     return ticket
 
 

@@ -6,11 +6,12 @@ no stages: a ticket that is late stays where it is and stays open. Reopening is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from districtlake.errors import OperationRefused
+from districtlake.wording.sentences import Listed, Named, Sentence
 
 Role = Literal["system", "provider", "user", "office", "contractor"]
 ROLES: dict[str, str] = {
@@ -43,6 +44,8 @@ CLOSINGS: dict[str, str] = {
     "merged": "合并重复",
     "updated": "已更新",
 }
+MATTERS: dict[str, str] = {"error": "错误", "omission": "遗漏", "infringement": "侵犯第三方合法权益"}
+"""What a report is about (Article 27, paragraph 2)."""
 DISPOSITIONS: dict[str, str] = {"fixed": "corrected", "confirmed": "confirmed", "negotiated": "settled"}
 """Closing -> the disposition's code in the policy pack (Article 27, paragraph 4)."""
 COMES_BACK = ("fixed", "absent", "confirmed", "negotiated")
@@ -138,6 +141,15 @@ EVENTS: dict[str, str] = {
 }  # fmt: skip
 """Event -> its name for people."""
 
+FACTS: dict[str, str] = {
+    "reason": "理由", "due": "办理期限", "until": "日期", "explanation": "核对情况和依据", "agreement": "商定的内容", "plan": "计划", "review_on": "回看日期",
+    "into": "并入的工单", "from": "并入本工单的工单", "closing": "办结方式",
+}  # fmt: skip
+"""What an event may need -> its name for people."""
+
+CONSEQUENCES = ("joined", "reported", "packaged", "deadline_recomputed")
+"""What follows from something else that people do: nobody is told that it is possible."""
+
 
 def checked(event: str, *, number: str, stage: str | None, agency: str, actor: Actor, facts: Mapping[str, Any]) -> Transition:
     """The line that allows ``event`` here.
@@ -150,24 +162,23 @@ def checked(event: str, *, number: str, stage: str | None, agency: str, actor: A
     """
     line = TRANSITIONS[event]
     if actor.role not in line.roles:
-        raise TicketRefused(
-            f"Ticket {number}: {ROLES[actor.role]} cannot do “{event}”.", hint=f"It is for {_listed(ROLES[role] for role in line.roles)}."
-        )
-    if actor.role == "provider" and event != "opened" and actor.agency != agency:
-        raise TicketRefused(
-            f"Ticket {number} is on the desk of another agency than {actor.agency or 'that of ' + actor.name}.",
-            hint="An agency acts on its own tickets only.", code="tickets.not_yours",
+        raise TicketRefused.of(
+            "tickets.wrong_role", number=number, role=role_named(actor.role), event=event_named(event),
+            roles=Listed.of(role_named(role) for role in line.roles),
         )  # fmt: skip
+    if actor.role == "provider" and event != "opened" and actor.agency != agency:
+        raise TicketRefused.of("tickets.not_yours", code="tickets.not_yours", number=number, who=actor.agency or actor.name)
     if stage is not None and stage not in line.origins:
-        raise TicketRefused(
-            f"Ticket {number} is “{STAGES[stage]}”; “{event}” is possible from {_listed(f'“{STAGES[name]}”' for name in line.origins)}.",
-            hint=f"Possible now: {', '.join(possible(stage, actor.role)) or 'nothing for this role'}.",
-        )
+        now = [event_named(name) for name in possible(stage, actor.role) if name not in CONSEQUENCES]
+        raise TicketRefused.of(
+            "tickets.wrong_stage", number=number, stage=stage_named(stage), event=event_named(event),
+            origins=Listed.of([stage_named(name) for name in line.origins], quoted=True),
+            possible=Listed.of(now) if now else Sentence.of("tickets.nothing_possible"),
+        )  # fmt: skip
     missing = [name for name in line.needs if not facts.get(name)]
     if missing:
-        raise TicketRefused(
-            f"Ticket {number}: “{event}” needs {_listed(missing)}.", hint=f"Give {_listed(missing)}; it is kept in the record."
-        )
+        names = Listed.of(Named("fact", name, FACTS[name]) for name in missing)
+        raise TicketRefused.of("tickets.needs", number=number, event=event_named(event), missing=names)
     return line
 
 
@@ -176,5 +187,18 @@ def possible(stage: str, role: Role) -> list[str]:
     return [line.event for line in TRANSITIONS.values() if stage in line.origins and role in line.roles]
 
 
-def _listed(words: Iterable[str]) -> str:
-    return ", ".join(words)
+def role_named(role: str) -> Named:
+    """For sentences; a stage and an event likewise."""
+    return Named("actor", role, ROLES[role])
+
+
+def stage_named(stage: str) -> Named:
+    return Named("stage", stage, STAGES[stage])
+
+
+def matter_named(matter: str) -> Named:
+    return Named("matter", matter, MATTERS.get(matter, matter))
+
+
+def event_named(event: str) -> Named:
+    return Named("event", event, EVENTS[event])

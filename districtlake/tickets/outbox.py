@@ -62,7 +62,7 @@ def write_packages(
 
     Args:
         lake_problems: resource id -> its problem register (``quality.problems.REGISTER``).
-        outbox: files become ``<outbox>/<agency>/问题数据_<agency's name>_<YYYYMMDD>_<first ticket>.xlsx``; the day is that of the
+        outbox: files become ``<outbox>/<agency>/问题数据反馈单_<agency's name>_<YYYYMMDD>_<first ticket>.xlsx``; the day is that of the
             first ticket's dispatch.
         seal: makes the packages known when they come back (``answers``); None: they can be read, not sent back.
 
@@ -120,7 +120,7 @@ def _package_agency(
             package=identity if seal else "", seal=seal.of_package(identity, agency) if seal else "",
             references={ticket.id: seal.reference(identity, ticket.number) for ticket in tickets} if seal else {},
         )  # fmt: skip
-        file = Path(agency) / f"问题数据_{_for_file(name)}_{_dispatched_on(tickets[0]):%Y%m%d}_{tickets[0].number}.xlsx"
+        file = Path(agency) / f"问题数据反馈单_{_for_file(name)}_{_dispatched_on(tickets[0]):%Y%m%d}_{tickets[0].number}.xlsx"
         temporary = _written(contents, policy, outbox / file, rows_per_sheet)
         try:
             digest = _sha256(temporary)
@@ -150,9 +150,7 @@ def _package_agency(
             return package
         finally:
             temporary.unlink(missing_ok=True)
-    raise ConcurrentChange(
-        f"The tickets of {agency} changed {ATTEMPTS} times while their package was written.", hint="Run it again.", code="outbox.conflict"
-    )
+    raise ConcurrentChange.of("outbox.conflict", code="outbox.conflict", agency=agency, times=ATTEMPTS)
 
 
 def _package_id(agency: str, tickets: Sequence[Ticket]) -> str:
@@ -275,10 +273,7 @@ def _written(contents: Contents, policy: PolicyPack, target: Path, rows_per_shee
     except OSError as error:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
-        raise OutboxError(
-            f"The package {target.parent.name}/{target.name} cannot be written ({error.strerror}).",
-            hint="Check free space and permissions of the outbox folder; the tickets are taken again by the next run.",
-        ) from error
+        raise OutboxError.of("outbox.unwritable", file=f"{target.parent.name}/{target.name}", reason=error.strerror) from error
 
 
 def _sweep(folder: Path) -> None:
@@ -298,9 +293,7 @@ def _publish(temporary: Path, target: Path) -> None:
         finally:
             os.close(folder)
     except OSError as error:
-        raise OutboxError(
-            f"The package {target.name} cannot be put in place ({error.strerror}).", hint="Check the outbox folder."
-        ) from error
+        raise OutboxError.of("outbox.unwritable", file=target.name, reason=error.strerror) from error
 
 
 def _sha256(path: Path) -> str:

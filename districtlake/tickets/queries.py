@@ -192,7 +192,7 @@ def find_ticket(store: Store, number: str, *, clock: Clock, calendar: WorkingCal
     with store.session(read_only=True) as session:
         found = session.execute(query).first()
     if found is None:
-        raise NotFound(f"No ticket has the number {number}.", hint="List them: districtlake tickets.", code="ticket.not_found")
+        raise NotFound.of("tickets.none", code="ticket.not_found", number=number)
     return view_of(found[0], found[1])
 
 

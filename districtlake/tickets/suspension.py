@@ -12,7 +12,7 @@ from sqlalchemy import select
 from districtlake.store.engine import Store
 from districtlake.store.tables import Report, Suspension
 from districtlake.tickets.journal import Desk, happened, load
-from districtlake.tickets.machine import Actor, TicketRefused
+from districtlake.tickets.machine import Actor, TicketRefused, matter_named
 
 
 def suspend_sharing(desk: Desk, number: str, actor: Actor, reason: str, *, keys: Iterable[str] = ()) -> tuple[str, ...]:
@@ -27,10 +27,7 @@ def suspend_sharing(desk: Desk, number: str, actor: Actor, reason: str, *, keys:
     with desk.store.session() as session:
         ticket = load(session, number)
         if ticket.matter != "infringement":
-            raise TicketRefused(
-                f"Ticket {ticket.number} is about {ticket.matter}, not infringement.",
-                hint="Only 侵犯第三方合法权益 suspends sharing at once.",
-            )
+            raise TicketRefused.of("tickets.no_infringement", number=ticket.number, matter=matter_named(ticket.matter))
         wanted = sorted(set(keys) or set(session.scalars(select(Report.key).where(Report.ticket_id == ticket.id))))
         standing = {row.key: row for row in session.scalars(select(Suspension).where(Suspension.ticket_id == ticket.id))}
         happened(session, ticket, "sharing_suspended", desk, actor, {"reason": reason.strip(), "rows": len(wanted)})

@@ -35,7 +35,7 @@ TICKET_COLUMNS: tuple[tuple[str, float], ...] = (
 DETAIL_COLUMNS: tuple[tuple[str, float], ...] = (
     ("工单号", 15), ("资源", 22), ("文件", 26), ("工作表", 12), ("行号", 8), ("数据项", 18), ("主键", 30), ("当前值", 28),
     ("规则", 34), ("原因", 34),
-    ("维度", 9), ("严重程度", 9), ("处理期限", 19), ("处理方式", 12), ("处理说明", 30), ("计划", 22), ("日期", 13), ("编号", 12),
+    ("维度", 9), ("严重程度", 9), ("处理期限", 19), ("处理方式", 12), ("更正值", 24), ("处理说明", 30), ("计划", 22), ("日期", 13), ("编号", 12),
 )  # fmt: skip
 OVERDUE_COLUMNS: tuple[tuple[str, float], ...] = (
     ("工单号", 15), ("资源", 28), ("更新周期", 10), ("最近数据日期", 14), ("最近接收", 18), ("应更新至", 12), ("宽限至", 18), ("已错过期数", 11),
@@ -43,7 +43,8 @@ OVERDUE_COLUMNS: tuple[tuple[str, float], ...] = (
 )  # fmt: skip
 OVERDUE_SHEET = "更新逾期"
 GUIDE_WIDTH = 96.0
-ANSWER_COLUMNS = ("处理方式", "处理说明", "计划", "日期")
+VALUE = "更正值"
+ANSWER_COLUMNS = ("处理方式", VALUE, "处理说明", "计划", "日期")
 REFERENCE = "编号"
 PACKAGE_LABEL, SEAL_LABEL = "反馈单编号", "校验码"
 EXTENSION = "申请延期"
@@ -150,6 +151,8 @@ def _ticket_row(ticket: Ticket, titles: dict[str, str]) -> Row:
 
 
 NOT_ANSWERED: Row = (None,) * len(ANSWER_COLUMNS)
+WHOLE_NOT_ANSWERED: Row = NOT_ANSWERED[1:]
+"""Of a ticket that is answered as a whole: there is no value to correct."""
 
 
 def _overdue_row(ticket: Ticket, contents: Contents) -> Row:
@@ -158,7 +161,7 @@ def _overdue_row(ticket: Ticket, contents: Contents) -> Row:
     return (
         ticket.number, titles.get(ticket.resource, ticket.resource), CYCLE_TITLES.get(update.get("cycle", ""), ""),
         update.get("last_data_date") or "", _moment(received) if received else "从未交付", update.get("due_date") or "",
-        _moment(grace) if grace else "", ticket.open_problems, due_text(ticket), *NOT_ANSWERED, contents.references.get(ticket.id, ""),
+        _moment(grace) if grace else "", ticket.open_problems, due_text(ticket), *WHOLE_NOT_ANSWERED, contents.references.get(ticket.id, ""),
     )  # fmt: skip
 
 
@@ -291,7 +294,7 @@ def _steps_for_rows(policy: PolicyPack) -> list[str]:
         "打开“问题明细”表，按“文件”“工作表”“行号”在贵单位交付的文件中找到该行；“数据项”“当前值”是有疑问的单元格，“原因”说明为什么。",
         f"在“处理方式”一栏从下拉列表选择：{choices}。{policy.dispositions.note}。",
         f"在“处理说明”一栏写明改正的情况、确认无误的依据、商定的办法或延期的理由。选择{words['settled']}的，还要填“计划”和回看的“日期”；选择{EXTENSION}的，还要填延至的“日期”。",
-        "需要改正的，请在业务系统中修正源数据，并在处理期限前重新交付；新的交付经核验通过后，工单自动办结。不必修改本文件中的“当前值”。",
+        f"需要改正的，请在业务系统中修正源数据，并在处理期限前重新交付；也可以选择{words['corrected']}，并在“{VALUE}”一栏写明改正后的值（只改这一个数据项；请保持单元格为文本格式），由系统按主键更新该行。新的交付经核验通过后，工单自动办结。不必修改本文件中的“当前值”。",
         f"确因特殊原因不能按期完成的，请在期限前{EXTENSION}，最长至自收到之日起合计{ceiling.title}（{ceiling.article}）。",
         f"填好后在门户“答复反馈单”上传本文件，即可一次答复各工单；可以只填一部分，分几次上传。请保留“{REFERENCE}”一栏和本页的{PACKAGE_LABEL}、{SEAL_LABEL}，否则无法识别。",
     ]

@@ -92,7 +92,7 @@ def test_what_is_no_account_is_refused(store: Store, changes: dict[str, object])
 
 def test_a_login_is_given_once(store: Store) -> None:
     _account(store, Watch())
-    with pytest.raises(AccountRefused, match="taken"):
+    with pytest.raises(AccountRefused, match="已被使用"):
         _account(store, Watch(), login="HEALTH.DESK")
 
 

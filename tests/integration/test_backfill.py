@@ -75,7 +75,7 @@ def test_a_range_that_means_nothing_is_refused_and_says_what_there_is(district: 
     assert "2026-03-01 to 2026-03-03" in refused.value.hint
     with pytest.raises(OperationRefused, match="before it begins"):
         operations.backfill(district, PEOPLE, engine, since=date(2026, 3, 2), until=date(2026, 3, 1), **BY)
-    with pytest.raises(OperationRefused, match="reason"):
+    with pytest.raises(OperationRefused, match="需要理由"):
         operations.backfill(district, PEOPLE, engine, since=date(2026, 3, 1), actor="处长", reason=" ")
     with pytest.raises(NotFound):
         operations.backfill(district, "no_bureau.nothing", engine, since=date(2026, 3, 1), **BY)
@@ -122,7 +122,7 @@ def test_the_launchpads_backfill_asks_to_confirm_and_answers_in_sentences(distri
         ({"reason": " "}, "needs a reason"),
         ({"actor": " "}, "操作人"),
         ({"since": "2026-04-01"}, "2026-03-01 to 2026-03-03"),
-        ({"resource": "x.y", "confirm": "x.y"}, "There is no resource x.y."),
+        ({"resource": "x.y", "confirm": "x.y"}, "没有资源x.y。"),
     ):
         success, told = launched(district, backfill_resource, "backfill", **{**asked, **changed})
         assert (success, sentence in told) == (False, True), told

@@ -16,7 +16,7 @@ from districtlake.delivery.district import District
 from districtlake.delivery.process import Engine
 from districtlake.store.tables import Ticket
 from districtlake.tickets.dispositions import confirm_correct
-from districtlake.tickets.machine import Actor
+from districtlake.tickets.machine import Actor, TicketRefused
 from districtlake.warehouse.commit import read
 from pipelines.routing import route
 from tests.plain_validator import validate
@@ -59,7 +59,13 @@ def confirm(district: District, **options: Any) -> None:
     with district.store.session(read_only=True) as session:
         number = session.scalars(select(Ticket.number).where(Ticket.state == "open")).one()
     confirm_correct(
-        district, number, REGISTRAR, lambda resource: read(district.lake, "problems", resource), explanation="已核对原始凭证", **options
+        district,
+        number,
+        REGISTRAR,
+        lambda resource: read(district.lake, "problems", resource),
+        district.catalog,
+        explanation="已核对原始凭证",
+        **options,
     )
 
 
@@ -113,9 +119,23 @@ def test_another_value_is_not_covered(district: District) -> None:
     assert tickets(district) == [("amount.range", "handling", None)]
 
 
-def test_two_rows_with_one_key_stay_in_quarantine_whatever_is_confirmed(district: District) -> None:
+def test_two_rows_with_one_key_cannot_be_confirmed_and_it_is_said_beforehand(district: District) -> None:
     give(district, f"payments_{day(1)}.csv", [*GOOD, ("A7", "庚", 7, None), ("A7", "辛", 8, None)])
     assert tickets(district) == [("key.unique", "handling", None)]
-    confirm(district)
-    release_confirmed(at(district, NOON + timedelta(minutes=5)), engine)
+    with pytest.raises(TicketRefused, match="主键重复或无法识别"):
+        confirm(district)
+    assert tickets(district) == [("key.unique", "handling", None)]
     assert state(district, PAYMENTS) == (["A1", "A3"], ["A7", "A7"])
+
+
+def test_a_value_without_a_typed_form_cannot_be_confirmed_and_it_is_said_what_to_do(district: District) -> None:
+    give(district, f"payments_{day(1)}.csv", [*GOOD, ("A7", "庚", "三个", None), ("A8", "辛", 500, None)])
+    assert state(district, PAYMENTS) == (["A1", "A3"], ["A7", "A8"])
+    register = read(district.lake, "problems", PAYMENTS)
+    (lost,) = register.filter(register["rule"] == "amount.conforms")["problem_id"]
+    with district.store.session(read_only=True) as session:
+        number = session.scalars(select(Ticket.number).where(Ticket.rule_id == "amount.conforms")).one()
+    with pytest.raises(TicketRefused, match="不能按数据项的类型保存（数量）") as refused:
+        confirm_correct(district, number, REGISTRAR, lambda one: register, district.catalog, explanation="属实", problems=[lost])
+    assert "沟通解决" in refused.value.hint
+    assert ("amount.conforms", "handling", None) in tickets(district)

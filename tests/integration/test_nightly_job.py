@@ -86,7 +86,7 @@ def test_the_schedule_runs_the_whole_night_and_dagster_sees_it(tmp_path: Path) -
         assert "有 1 项需要处理" in html
         assert "文件缺少数据项：名称" in html
         assert (settings.outbox / night.report).with_suffix(".eml").exists()
-        assert list((settings.outbox / "registry_bureau").glob("问题数据_*.xlsx")), "the night routes, too"
+        assert list((settings.outbox / "registry_bureau").glob("问题数据反馈单_*.xlsx")), "the night routes, too"
 
 
 def test_a_missed_night_stands_as_a_notice_until_a_night_runs(tmp_path: Path) -> None:

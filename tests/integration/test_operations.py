@@ -87,7 +87,7 @@ def test_a_held_snapshot_released_is_judged_in_full(district: District) -> None:
     assert problems(district) == {("delivery.shrink", "")}, "a held delivery raises only what held it"
     route(district)
     identifier = deliveries(district)[name].id
-    with pytest.raises(OperationRefused, match="reason"):
+    with pytest.raises(OperationRefused, match="需要理由"):
         operations.release(district, identifier, engine(), actor="处长", reason="  ")
     outcomes = operations.release(district, identifier, engine(), **BY)
     assert [(outcome.delivery, outcome.state) for outcome in outcomes] == [(identifier, "done")]

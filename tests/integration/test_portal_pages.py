@@ -16,8 +16,9 @@ from districtlake.access.viewer import ROLES
 from districtlake.catalog.models import DIMENSION_TITLES, Cycle
 from districtlake.delivery.district import District
 from districtlake.portal.app import create_app
-from districtlake.portal.rendering import HERE, LANGUAGES, texts
+from districtlake.portal.rendering import HERE, texts
 from districtlake.supervision.timeliness import STATE_TITLES
+from districtlake.wording.sentences import LANGUAGES
 from tests.portal_people import PASSWORD, sign_in
 
 PROVIDER, OTHER, OFFICE, AUDITOR = "security.desk", "civil.desk", "office.desk", "audit.desk"

@@ -59,12 +59,12 @@ def waivers(store: Store) -> list[Waiver]:
 def test_confirmed_correct_is_explained_waived_for_a_year_and_not_raised_again(store: Store) -> None:
     rows = (problem("1"), problem("2", value=None))
     find(store, *rows)
-    with pytest.raises(TicketRefused, match="explanation"):
-        confirm_correct(desk(store), FIRST, PROVIDER, lake(*rows), explanation=" ")
+    with pytest.raises(TicketRefused, match="核对情况和依据"):
+        confirm_correct(desk(store), FIRST, PROVIDER, lake(*rows), CATALOG, explanation=" ")
     assert waivers(store) == []
-    with pytest.raises(TicketRefused, match="2027-09-24 at most"):
-        confirm_correct(desk(store), FIRST, PROVIDER, lake(*rows), explanation="已核对户籍原件", until=date(2027, 9, 25))
-    confirm_correct(desk(store), FIRST, PROVIDER, lake(*rows), explanation="已核对户籍原件")
+    with pytest.raises(TicketRefused, match="最长至2027-09-24"):
+        confirm_correct(desk(store), FIRST, PROVIDER, lake(*rows), CATALOG, explanation="已核对户籍原件", until=date(2027, 9, 25))
+    confirm_correct(desk(store), FIRST, PROVIDER, lake(*rows), CATALOG, explanation="已核对户籍原件")
     done = ticket(store)
     assert (done.stage, done.closing, done.open_problems) == ("settled", "confirmed", 0)
     assert [(w.rule, w.item, w.expires_on) for w in waivers(store)] == [("citizen_id.conforms", "citizen_id", date(2027, 9, 25))] * 2
@@ -87,7 +87,7 @@ def test_confirmed_correct_is_explained_waived_for_a_year_and_not_raised_again(s
 def test_some_findings_are_confirmed_and_the_others_stay(store: Store) -> None:
     rows = (problem("1", row=5), problem("2", row=6), problem("3", row=7))
     find(store, *rows)
-    confirm_correct(desk(store), FIRST, PROVIDER, lake(*rows), explanation="属实", problems=[rows[1]["problem_id"]])
+    confirm_correct(desk(store), FIRST, PROVIDER, lake(*rows), CATALOG, explanation="属实", problems=[rows[1]["problem_id"]])
     first, second = ticket(store), ticket(store, SECOND)
     assert (first.stage, first.problems, first.open_problems, first.sample_rows) == ("handling", 2, 2, [5, 7])
     assert (second.closing, second.problems, second.split_from, second.due_at) == ("confirmed", 1, first.id, first.due_at)
@@ -97,8 +97,8 @@ def test_some_findings_are_confirmed_and_the_others_stay(store: Store) -> None:
 
 def test_a_wrong_confirmation_is_revoked_and_the_finding_comes_back(store: Store) -> None:
     find(store)
-    confirm_correct(desk(store), FIRST, PROVIDER, lake(problem("1")), explanation="属实")
-    with pytest.raises(TicketRefused, match="cannot"):
+    confirm_correct(desk(store), FIRST, PROVIDER, lake(problem("1")), CATALOG, explanation="属实")
+    with pytest.raises(TicketRefused, match="不能"):
         revoke_waivers(desk(store), FIRST, PROVIDER, "误")
     assert revoke_waivers(desk(store), FIRST, OFFICE, "抽查不实") == 1
     find(store, at=day("2026-09-28"))
@@ -108,16 +108,16 @@ def test_a_wrong_confirmation_is_revoked_and_the_finding_comes_back(store: Store
 def test_a_held_delivery_cannot_be_confirmed(store: Store) -> None:
     whole = problem("", "delivery.shrink", item="", row=None, value=None, on_failure="hold")
     find(store, whole)
-    with pytest.raises(TicketRefused, match="delivery as a whole"):
-        confirm_correct(desk(store), FIRST, PROVIDER, lake(whole), explanation="属实")
+    with pytest.raises(TicketRefused, match="关于整个交付"):
+        confirm_correct(desk(store), FIRST, PROVIDER, lake(whole), CATALOG, explanation="属实")
     assert ticket(store).stage == "handling"
 
 
 def test_negotiated_keeps_agreement_plan_and_review_and_stays_settled(store: Store) -> None:
     find(store)
-    with pytest.raises(TicketRefused, match="agreement, plan"):
+    with pytest.raises(TicketRefused, match="商定的内容、计划"):
         negotiate(desk(store), FIRST, PROVIDER, agreement="", plan="", review_on=date(2026, 12, 1))
-    with pytest.raises(TicketRefused, match="lies behind"):
+    with pytest.raises(TicketRefused, match="已经过去"):
         negotiate(desk(store), FIRST, PROVIDER, agreement="甲", plan="乙", review_on=RECEIPT.date())
     negotiate(desk(store), FIRST, PROVIDER, agreement="暂按纸质材料受理", plan="系统改造后重报", review_on=date(2026, 12, 1))
     told = events(store)[-1].data
@@ -133,9 +133,9 @@ def test_negotiated_keeps_agreement_plan_and_review_and_stays_settled(store: Sto
 def test_a_split_keeps_the_clock_and_later_findings_find_their_ticket(store: Store) -> None:
     rows = (problem("1"), problem("2"))
     find(store, *rows)
-    with pytest.raises(TicketRefused, match="all the findings"):
+    with pytest.raises(TicketRefused, match="全部问题"):
         split(desk(store), FIRST, OFFICE, lake(*rows), problems=[row["problem_id"] for row in rows])
-    with pytest.raises(TicketRefused, match="no open finding"):
+    with pytest.raises(TicketRefused, match="不在工单"):
         split(desk(store), FIRST, OFFICE, lake(*rows), problems=["strange"])
     later = desk(store, RECEIPT + timedelta(days=2))
     new = split(later, FIRST, OFFICE, lake(*rows), problems=[rows[0]["problem_id"]])
@@ -151,7 +151,7 @@ def test_a_duplicate_goes_into_the_other_and_its_findings_stay_there(store: Stor
     rows = (problem("1"), problem("2", "birth_date.plausible"))
     find(store, rows[0])
     find(store, *rows, at=RECEIPT + timedelta(days=5))
-    with pytest.raises(TicketRefused, match="lengthen"):
+    with pytest.raises(TicketRefused, match="不得延长期限"):
         merge(desk(store), FIRST, SECOND, OFFICE)
     merge(desk(store), SECOND, FIRST, OFFICE, reason="同一原因")
     gone, stays = ticket(store, SECOND), ticket(store)
@@ -206,7 +206,7 @@ def test_reports_about_one_cell_are_one_ticket_and_every_reporter_hears(store: S
     assert (joined.number, joined.joined) == (FIRST, True)
     assert send(store, "r3", item=None, matter="infringement").number == SECOND
     handling.dispatch(desk(store), FIRST, OFFICE)
-    confirm_correct(desk(store), FIRST, PROVIDER, lake(), explanation="与登记档案一致")
+    confirm_correct(desk(store), FIRST, PROVIDER, lake(), CATALOG, explanation="与登记档案一致")
     told = [message for message in messages(store) if message[0] == "confirmed"]
     assert told == [("confirmed", "reporter", "三号窗口"), ("confirmed", "reporter", WINDOW.name), ("confirmed", "office", "")]
     with store.session(read_only=True) as session:
@@ -268,11 +268,11 @@ def test_a_flood_is_stopped_by_the_packs_number_until_tomorrow(store: Store) -> 
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"item": "no_such"}, "no item"),
-        ({"key": " "}, "key of the row"),
-        ({"matter": "gossip"}, "matter"),
-        ({"text": "", "claimed": None}, "says what is wrong"),
-        ({"text": "长" * 5000}, "at most"),
+        ({"item": "no_such"}, "没有数据项"),
+        ({"key": " "}, "该行的主键"),
+        ({"matter": "gossip"}, "事由应为"),
+        ({"text": "", "claimed": None}, "没有说明哪里有误"),
+        ({"text": "长" * 5000}, "超过4000个字"),
     ],
 )
 def test_a_report_that_says_nothing_is_refused(store: Store, values: dict[str, Any], said: str) -> None:
@@ -282,7 +282,7 @@ def test_a_report_that_says_nothing_is_refused(store: Store, values: dict[str, A
 
 def test_infringement_suspends_sharing_of_the_rows_at_once(store: Store) -> None:
     send(store, item=None, matter="infringement")
-    with pytest.raises(TicketRefused, match="cannot"):
+    with pytest.raises(TicketRefused, match="不能"):
         suspend_sharing(desk(store), FIRST, WINDOW, "个人隐私")
     assert suspend_sharing(desk(store), FIRST, OFFICE, "个人隐私") == (KEY,)
     assert suspended_keys(store, RESOURCE) == {KEY}
@@ -292,7 +292,7 @@ def test_infringement_suspends_sharing_of_the_rows_at_once(store: Store) -> None
     suspend_sharing(desk(store), FIRST, OFFICE, "再次核实")
     assert suspended_keys(store, RESOURCE) == {KEY}
     send(store, "r2")
-    with pytest.raises(TicketRefused, match="not infringement"):
+    with pytest.raises(TicketRefused, match="不能据此暂停共享"):
         suspend_sharing(desk(store), SECOND, OFFICE, "个人隐私")
 
 

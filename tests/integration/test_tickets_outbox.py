@@ -84,7 +84,7 @@ def test_a_package_says_what_where_why_and_by_when(store: Store, tmp_path: Path)
     )
     (package,) = pack(store, lake, tmp_path)
     agency = CATALOG.agencies["human_resources_bureau"].name
-    assert package.file == f"human_resources_bureau/问题数据_{agency}_20260924_T2026-000001.xlsx"
+    assert package.file == f"human_resources_bureau/问题数据反馈单_{agency}_20260924_T2026-000001.xlsx"
     assert files(tmp_path) == [package.file]
     path = tmp_path / package.file
     assert (package.tickets, package.rows, package.sha256) == (2, 3, hashlib.sha256(path.read_bytes()).hexdigest())
@@ -196,7 +196,7 @@ def test_provisional_deadlines_say_so(store: Store, tmp_path: Path) -> None:
 def test_what_left_the_catalogue_is_still_sent(store: Store, tmp_path: Path) -> None:
     lake = Lake(store, problem("1", resource="old_bureau.old_list"))
     (package,) = pack(store, lake, tmp_path)
-    assert package.file.startswith("old_bureau/问题数据_old_bureau_")
+    assert package.file.startswith("old_bureau/问题数据反馈单_old_bureau_")
     assert sheet_rows(tmp_path / package.file, "问题明细")[0]["资源"] == "old_bureau.old_list"
 
 

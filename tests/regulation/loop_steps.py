@@ -159,7 +159,12 @@ def claims(case: Any) -> None:
 @when(parsers.parse("the provider confirms that it is right, because {explanation}"))
 def confirms(case: Any, explanation: str) -> None:
     dispositions.confirm_correct(
-        case.district, only(case).number, provider(case), lambda name: read(case.district.lake, "problems", name), explanation=explanation
+        case.district,
+        only(case).number,
+        provider(case),
+        lambda name: read(case.district.lake, "problems", name),
+        case.district.catalog,
+        explanation=explanation,
     )
 
 

@@ -29,6 +29,7 @@ def summary(**changes: Any) -> dict[str, Any]:
         },
         "problems": {"dimensions": {}, "agencies": [], "unreadable": []}, "tables": [], "packages": [], "marts": {},
         "tickets": {"open": 0, "next_due": None, "provisional": False, "overdue": 0, "due_today": 0, "opened": 0, "closed": 0},
+        "messages": {"unqueued": 0, "waiting": 0, "sent": 0, "dead": 0},
         "timeliness": {"resources": 0, "overdue": 0, "states": [], "pressing": []},
         "timing": {"steps": {"start": 1.0}, "processing": 0.0, "orchestration": 0.0, "events": 0, "event_log": 0.0, "seconds": 1.5},
         "trend": [], "seconds": 1.5, "note": "流程依据《暂行办法》（已废止）", **changes,

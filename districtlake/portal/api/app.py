@@ -54,7 +54,7 @@ async def _sized(request: Request, call_next):  # type: ignore[no-untyped-def]
 async def _known(request: Request, error: Exception) -> Response:
     assert isinstance(error, DistrictLakeError)
     status = next((status for kind, status in _STATUS if isinstance(error, kind)), 400)
-    return _problem(status, error.code, error.message, error.hint)
+    return _problem(status, error.code, *error.told("en"))
 
 
 async def _http(request: Request, error: Exception) -> Response:

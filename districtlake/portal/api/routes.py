@@ -18,6 +18,7 @@ from districtlake.tickets import feedback
 from districtlake.tickets.machine import Actor
 from districtlake.warehouse.history import current
 from districtlake.warehouse.tables import text_of_parts
+from districtlake.wording.sentences import Listed, Sentence
 
 router = APIRouter(prefix="/v1")
 _bearer = HTTPBearer(auto_error=False, description="A client's key: dlk_…")
@@ -68,9 +69,9 @@ def report(
     district = _district(request)
     resource = district.resource(document.resource)
     if set(document.key) != set(resource.key):
-        wanted = ", ".join(resource.key) or "none: rows of this resource cannot be named"
-        raise feedback.TicketRefused(
-            f"The key of {resource.id} is not {', '.join(document.key)}.", hint=f"Its key: {wanted}.", code="feedback.invalid"
+        wanted = Listed.of(resource.key) if resource.key else Sentence.of("feedback.unkeyed")
+        raise feedback.TicketRefused.of(
+            "feedback.key_items", code="feedback.invalid", resource=resource.id, given=Listed.of(document.key), key=wanted
         )
     key = text_of_parts([document.key[name].strip() for name in resource.key])
     taken = feedback.report(
@@ -83,7 +84,7 @@ def report(
         response.status_code = 200
         said = (resource.id, key, document.item, document.claimed, document.kind, document.text.strip(), document.external_id)
         if said != (found.resource, found.key, found.item, found.claimed, found.matter, found.text, found.external_id):
-            raise SameKeyOtherReport("This Idempotency-Key stands for another report.", hint="Use a new one for a new report.")
+            raise SameKeyOtherReport.of("feedback.key_used")
     return _out(found, ticket).model_copy(update={"repeated": taken.repeated, "joined": taken.joined})
 
 
@@ -98,7 +99,7 @@ def _found(district: District, caller: Client, identity: str) -> tuple[Report, T
         query = select(Report, Ticket).join(Ticket, Ticket.id == Report.ticket_id)
         row = session.execute(query.where(Report.id == identity, Report.reporter == caller.reporter)).first()
     if row is None:
-        raise NotFound("There is no such report of yours.", hint="Use the id that the report was answered with.")
+        raise NotFound.of("feedback.none")
     return row[0], row[1]
 
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, File, Response, UploadFile
 
 from districtlake.access.desks import actor_of
+from districtlake.delivery.corrected_rows import take_package
 from districtlake.errors import DistrictLakeError
 from districtlake.portal.guard import Visit, Visiting
 from districtlake.portal.rendering import page
 from districtlake.portal.uploads import kept
-from districtlake.tickets.answers import Answered, answer_package
-from districtlake.tickets.seal import seal_of
+from districtlake.tickets.answers import Answered
 from districtlake.tickets.workbook import EXTENSION
-from districtlake.warehouse.commit import read
 
 router = APIRouter()
 MOST_FAULTS = 200
@@ -44,13 +43,9 @@ def take(visit: Visiting, file: Annotated[UploadFile, File()]) -> Response:
     """The file is read, answered from and thrown away; what it said is in the tickets' records."""
     visit.viewer.must_be("provider")
     district = visit.district
-
-    def register(resource: str) -> Any:
-        return read(district.lake, "problems", resource)
-
     try:
         with kept(file.file, file.filename or "", district.settings.state / "uploads", most=_most_mb(visit) * 2**20) as path:
-            done = answer_package(district, path, actor_of(visit.viewer), register, seal_of(district.settings.secrets))
+            done = take_package(district, path, actor_of(visit.viewer))
     except DistrictLakeError as error:
         return _form(visit, refused=error)
     return _form(visit, done=done)

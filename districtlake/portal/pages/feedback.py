@@ -67,7 +67,7 @@ async def take(
     def work() -> Response:
         try:
             if not all(parts.values()):
-                raise DistrictLakeError("没有填写该行的主键。", hint="主键的每一项都要填写。", code="feedback.invalid")
+                raise DistrictLakeError.of("feedback.key_parts", code="feedback.invalid")
             done = feedback.report(
                 visit.district, actor_of(visit.viewer), entry, lambda one: current(visit.district.lake, one), request_id=request_id,
                 key=text_of_parts(list(parts.values())), item=item or None, claimed=claimed.strip() or None, text=text, matter=matter,

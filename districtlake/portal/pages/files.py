@@ -13,7 +13,7 @@ from districtlake.delivery.receive import submit
 from districtlake.errors import DistrictLakeError, NotFound
 from districtlake.portal.guard import Visiting
 from districtlake.portal.rendering import page
-from districtlake.portal.uploads import kept
+from districtlake.portal.uploads import clean_name, kept
 from districtlake.store.tables import AuditEvent, Package
 
 router = APIRouter()
@@ -27,7 +27,7 @@ def form(visit: Visiting, resource: str = "") -> Response:
 def _form(visit: Visiting, resource: str, *, refused: DistrictLakeError | None = None, taken: str = "", again: bool = False) -> Response:
     viewer = visit.viewer
     if viewer.role not in ("provider", "office"):
-        raise AccessDenied("数据由提供单位报送。", hint="发现数据有误请用“反馈”。")
+        raise AccessDenied.of("access.deliver")
     mine = [one for one in visit.district.catalog.resources.values() if viewer.sees(one.agency, one.id)]
     return page(
         visit.request, "upload.html", visit.signed, status=409 if refused else 200, resources=sorted(mine, key=lambda one: one.id),
@@ -45,20 +45,20 @@ def take(
     entry = district.resource(resource)
     viewer.require(entry.agency, resource)
     if viewer.role not in ("provider", "office"):
-        raise AccessDenied("数据由提供单位报送。", hint="发现数据有误请用“反馈”。")
+        raise AccessDenied.of("access.deliver")
     try:
         if correction and not entry.key:
-            raise DistrictLakeError(f"“{entry.title}”没有主键，不能按行更正。", hint="请重新报送整份文件。", code="portal.no_key")
+            raise DistrictLakeError.of("upload.no_key", code="portal.no_key", resource=entry.title)
         day = date.fromisoformat(data_date) if data_date else None
         with kept(file.file, file.filename or "", district.settings.state / "uploads", most=district.settings.upload_mb * 2**20) as path:
             received = submit(district, path, entry.id, correction=bool(correction), data_date=day, actor=viewer.actor)
     except ValueError:
-        return _form(visit, resource, refused=DistrictLakeError("数据日期写得不对。", hint="请写成 2026-03-09 的形式。"))
+        return _form(visit, resource, refused=DistrictLakeError.of("request.day", code="request.date", given=data_date))
     except DistrictLakeError as error:
         return _form(visit, resource, refused=error)
     if received.notices:
-        notice = received.notices[0]
-        return _form(visit, resource, refused=DistrictLakeError(notice.message, hint=notice.hint, code=notice.code))
+        code = received.notices[0].code
+        return _form(visit, resource, refused=DistrictLakeError.of("upload.not_taken", code=code, file=clean_name(file.filename or "")))
     return _form(visit, resource, taken=received.new[0] if received.new else "", again=not received.new)
 
 
@@ -69,10 +69,10 @@ def download(visit: Visiting, package: str) -> Response:
     with district.store.session(read_only=True) as session:
         found = session.get(Package, package)
     if found is None or viewer.role not in ("provider", "office") or not viewer.sees(found.agency, ""):
-        raise NotFound("没有这个退回包，或它不在您的范围内。", hint="请从工单页下载。")
+        raise NotFound.of("package.gone")
     path = district.settings.outbox / found.file
     if not path.is_file():
-        raise NotFound("退回包的文件已不在发件箱中。", hint="请联系区大数据主管机构。")
+        raise NotFound.of("package.no_file")
     with district.store.session() as session:
         session.add(
             AuditEvent(

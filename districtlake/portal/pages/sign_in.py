@@ -15,7 +15,8 @@ from districtlake.access.viewer import Viewer
 from districtlake.errors import NotFound
 from districtlake.portal import guard
 from districtlake.portal.oidc import IdentityProvider
-from districtlake.portal.rendering import LANGUAGES, THEMES, page
+from districtlake.portal.rendering import THEMES, page
+from districtlake.wording.sentences import LANGUAGES
 
 router = APIRouter()
 Session = Annotated[Signed | None, Depends(guard.session_of)]
@@ -83,7 +84,7 @@ async def sign_out(request: Request, signed: Session) -> Response:
 def _provider(request: Request) -> IdentityProvider:
     found: IdentityProvider | None = request.app.state.identity_provider
     if found is None:
-        raise NotFound("没有配置统一身份认证。", hint="请用本地账号登录。")
+        raise NotFound.of("access.no_provider")
     return found
 
 
@@ -123,7 +124,7 @@ async def finish(request: Request, signed: Session) -> Response:
             )
         )
     except OAuthError:
-        return _form(request, signed, target, refused=SignInRefused("统一身份认证没有完成。", hint="请重新登录。"))
+        return _form(request, signed, target, refused=SignInRefused.of("access.oidc_failed"))
     except SignInRefused as refused:
         return _form(request, signed, target, refused=refused)
     return await _enter(request, signed, viewer, target)

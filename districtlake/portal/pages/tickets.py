@@ -79,7 +79,7 @@ def ticket_of(visit: Visit, number: str) -> TicketView:
     with district.store.session(read_only=True) as session:
         row = session.execute(query).first()
     if row is None:
-        raise NotFound("没有这个编号的工单，或它不在您的范围内。", hint="请从工单列表进入。")
+        raise NotFound.of("request.no_ticket")
     return view_of(row[0], row[1])
 
 
@@ -95,7 +95,7 @@ def _ticket_page(
     district, viewer = visit.district, visit.viewer
     may_see = sees_rows(viewer, found.agency, found.resource)
     if unmasked and not (may_see and viewer.role in ("provider", "office")):
-        raise AccessDenied("原值只对提供单位和区大数据主管机构显示。", hint="脱敏后的值在工单页。")
+        raise AccessDenied.of("access.unmasked")
     rows, total = _rows(visit, found, unmasked, at) if may_see else ([], 0)
     with district.store.session(read_only=True) as session:
         reports = list(session.scalars(select(Report).where(Report.ticket_id == found.id).order_by(Report.reported_at)))
@@ -154,7 +154,7 @@ def act(
     """Do one thing to a ticket. What was refused is said on the page, and what was typed stays."""
     found = ticket_of(visit, number)
     if action not in ACTIONS:
-        raise NotFound("没有这种办理。", hint="请从工单页办理。")
+        raise NotFound.of("request.no_action")
     given = Given(reason, until, plan, other, tuple(problem or ()))
     try:
         if other:
@@ -172,4 +172,4 @@ def _day(text: str) -> date | None:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise DistrictLakeError(f"“{text}”不是日期。", hint="请写成 2026-03-09 的形式。", code="request.date") from None
+        raise DistrictLakeError.of("request.day", code="request.date", given=text) from None
