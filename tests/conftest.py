@@ -15,6 +15,8 @@ from tests.demonstration import demonstration
 
 __all__ = ["demonstration"]
 
+pytest.register_assert_rewrite("tests.postgres_server", "tests.either_database")  # before any test imports them
+
 NOON = FixedClock(datetime(2026, 3, 6, 12, 0, tzinfo=SHANGHAI))
 
 

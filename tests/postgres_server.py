@@ -49,9 +49,9 @@ class Server:
         finally:
             connection.close()
 
-    def fresh_database(self) -> str:
+    def fresh_database(self, template: str = "") -> str:
         name = f"t{os.getpid()}_{next(self.numbers)}"
-        self.run(f"CREATE DATABASE {name}")
+        self.run(f"CREATE DATABASE {name}" + (f" TEMPLATE {template}" if template else ""))
         return name
 
 

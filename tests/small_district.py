@@ -57,6 +57,10 @@ _SOURCES = {
 }
 
 
+STORE_URL = "store_url"
+"""A file of a district's folder: the address of its store where that is not in the folder (``either_database``)."""
+
+
 def write_catalog(folder: Path, *, most: int = 100) -> Path:
     """The catalogue below ``folder``; ``most`` is the largest amount that the rule ``amount.range`` allows."""
     for part in ("standards", "policy"):
@@ -78,6 +82,8 @@ def small_settings(folder: Path, **changes: object) -> Settings:
         state=folder / "state", inbox=folder / "state" / "inbox", catalog_dirs=(catalog,), settle_seconds=0, actor="test",
         portal_url="http://portal.example",
     )  # fmt: skip
+    if (folder / STORE_URL).is_file():
+        settings = settings.model_copy(update={"store_url": (folder / STORE_URL).read_text(encoding="utf-8")})
     return settings.model_copy(update=changes)
 
 
@@ -94,7 +100,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "DISTRICTLAKE_CATALOG": os.pathsep.join(str(folder) for folder in settings.catalog_dirs),
         "DISTRICTLAKE_SETTLE_SECONDS": "0", "DISTRICTLAKE_ACTOR": settings.actor, "DISTRICTLAKE_CLOCK": NOON.isoformat(),
         "DAGSTER_DISABLE_TELEMETRY": "1", "PYTHONPATH": str(PROJECT_ROOT),
-    }  # fmt: skip
+    } | ({"DISTRICTLAKE_STORE_URL": settings.store_url} if settings.store_url else {})  # fmt: skip
 
 
 Row = tuple[object, ...]

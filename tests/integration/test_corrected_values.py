@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
@@ -24,18 +23,19 @@ from districtlake.tickets.machine import Actor
 from districtlake.warehouse.commit import read
 from districtlake.warehouse.history import current
 from pipelines.routing import route
+from tests.either_database import Districts, districts_of
 from tests.integration.test_package_answers import PROVIDER, answer, filled, tickets
 from tests.portal_people import closing_store
 from tests.running import engine, run_pending
 from tests.small_district import PEOPLE, csv_text, day, deliver, deliveries, open_small
 
+pytest_plugins = ["tests.postgres_server", "tests.either_database"]
+
 TRICKY = "'=1+1"  # as the package shows a text that looks like a formula
 
 
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def prepared(folder: Path) -> None:
     """Three amounts out of range, one of them no number, two names too long (one row has both faults); one row with two faulty twins."""
-    folder = tmp_path_factory.mktemp("corrected")
     with closing_store(open_small(folder)) as found:
         rows = [
             ("A1", "甲", 500, "=cmd"), ("A2", "乙", "六百", "0012"), ("A3", "一个过长的名称啊啊", 700, None), ("A4", "又一个过长的名称啊", 1, "甲,乙"),
@@ -49,13 +49,16 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
         receive(found)
         run_pending(found)
         route(found)
-    return folder
+
+
+@pytest.fixture(scope="module")
+def districts(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Districts:
+    return districts_of(prepared, request, tmp_path_factory)
 
 
 @pytest.fixture
-def district(prepared: Path, tmp_path: Path) -> Iterator[District]:
-    shutil.copytree(prepared, tmp_path / "district")
-    with closing_store(open_small(tmp_path / "district")) as found:
+def district(districts: Districts, database: str, tmp_path: Path) -> Iterator[District]:
+    with districts.opened(database, tmp_path / "district") as found:
         yield found
 
 
@@ -83,6 +86,7 @@ def people(district: District) -> dict[str, tuple[Any, ...]]:
     return {row[0]: row[1:] for row in rows}
 
 
+@pytest.mark.postgresql
 def test_values_become_one_correction_that_patches_only_their_rows_and_closes_the_tickets(district: District) -> None:
     done = hand_in(district, {("A1", "数量"): "50", ("A2", "数量"): "60", ("A3", "数量"): 70, ("A3", "名称"): "丙", ("A4", "名称"): "丁"})
     assert (done.corrected, done.faults) == (5, [])

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,24 +24,24 @@ from districtlake.portal.app import create_app
 from districtlake.store.tables import Report, Ticket
 from districtlake.tickets import handling
 from districtlake.tickets.machine import Actor
-from tests.portal_people import SECRET, closing_store, prepare
-from tests.small_district import PEOPLE, VISITS, open_small
+from tests.either_database import Districts, districts_of
+from tests.portal_people import SECRET, prepare
+from tests.small_district import PEOPLE, VISITS
+
+pytest_plugins = ["tests.postgres_server", "tests.either_database"]
 
 OFFICE = Actor("office.desk", "office")
 BODY = {"resource": PEOPLE, "key": {"code": "A1"}, "item": "amount", "claimed": "66", "text": "与原件不符", "external_id": "W-7"}
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    return prepare(tmp_path_factory.mktemp("api"))
+def districts(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Districts:
+    return districts_of(prepare, request, tmp_path_factory)
 
 
 @pytest.fixture
-def district(folder: Any, tmp_path: Any) -> Iterator[District]:
-    import shutil
-
-    shutil.copytree(folder, tmp_path / "district")
-    with closing_store(open_small(tmp_path / "district")) as found:
+def district(districts: Districts, database: str, tmp_path: Path) -> Iterator[District]:
+    with districts.opened(database, tmp_path / "district") as found:
         yield found
 
 
@@ -68,6 +69,7 @@ def problem(answer: Any, status: int, code: str) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.postgresql
 def test_one_call_repeated_is_one_report_and_its_status_can_be_asked(district: District, web: TestClient) -> None:
     key = key_for(district)
     first = send(web, key)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -27,24 +26,26 @@ from districtlake.store.tables import Message, MessageItem, Notification, Ticket
 from districtlake.tickets import feedback, handling
 from districtlake.tickets.machine import Actor
 from districtlake.warehouse.history import current
+from tests.either_database import Districts, districts_of
 from tests.portal_people import SECRET, closing_store, prepare
 from tests.receivers import Mailbox, mail_server, webhook_server
 from tests.small_district import NOON, PEOPLE, environment, open_small
+
+pytest_plugins = ["tests.postgres_server", "tests.either_database"]
 
 OFFICE = Actor("office.desk", "office")
 PORTAL = "https://portal.district.example"
 
 
 @pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def districts(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Districts:
     """Two tickets of one agency, dispatched in the night."""
-    return prepare(tmp_path_factory.mktemp("notify"))
+    return districts_of(prepare, request, tmp_path_factory)
 
 
 @pytest.fixture
-def folder(prepared: Path, tmp_path: Path) -> Path:
-    shutil.copytree(prepared, tmp_path / "district")
-    return tmp_path / "district"
+def folder(districts: Districts, database: str, tmp_path: Path) -> Path:
+    return districts.copy(database, tmp_path / "district")
 
 
 @pytest.fixture
@@ -65,6 +66,7 @@ def text(mail: Any) -> str:
     return str(mail.get_content())
 
 
+@pytest.mark.postgresql
 def test_a_night_makes_one_digest_for_each_agency_with_numbers_and_links_only(folder: Path, server: tuple[Mailbox, int]) -> None:
     box, port = server
     with closing_store(open_small(folder, **posting(port))) as district:
@@ -135,6 +137,7 @@ def test_refused_for_now_is_tried_again_ever_more_rarely_and_ends_as_a_dead_lett
             retry(now, message["id"])
 
 
+@pytest.mark.postgresql
 def test_refused_for_good_is_dead_at_once(folder: Path, server: tuple[Mailbox, int]) -> None:
     box, port = server
     with closing_store(open_small(folder, **posting(port))) as district:

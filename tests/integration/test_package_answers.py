@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -25,43 +24,51 @@ from districtlake.tickets.machine import Actor, TicketRefused
 from districtlake.tickets.seal import Seal
 from districtlake.warehouse.commit import read
 from pipelines.routing import route
+from tests.either_database import Districts, districts_of
 from tests.portal_people import closing_store
 from tests.running import run_pending
 from tests.small_district import deliver, open_small
+
+pytest_plugins = ["tests.postgres_server", "tests.either_database"]
 
 PROVIDER = Actor("登记局数据岗", "provider", "registry_bureau")
 AMOUNT, BRIEF = "amount.range", "name.brief"
 Fill = Callable[[dict[str, Any]], dict[str, Any] | None]
 
 
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def prepared(folder: Path) -> None:
     """Two tickets: three amounts out of range, two names too long."""
-    folder = tmp_path_factory.mktemp("answers")
     with closing_store(open_small(folder)) as found:
         rows = [("A1", "甲", 500, None), ("A2", "乙", 600, None), ("A3", "丙", 700, None), ("A4", "一个过长的名称啊啊", 1, None), ("A5", "又一个过长的名称啊", 1, None)]  # fmt: skip
         deliver(found.settings.inbox, "people_20260305.csv", [*rows, *((f"B{n}", "好", 1, None) for n in range(20))])
         receive(found)
         run_pending(found)
         assert route(found).opened == 2
-    return folder
+
+
+@pytest.fixture(scope="module")
+def districts(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Districts:
+    return districts_of(prepared, request, tmp_path_factory)
 
 
 @pytest.fixture
-def district(prepared: Path, tmp_path: Path) -> Iterator[District]:
-    shutil.copytree(prepared, tmp_path / "district")
-    with closing_store(open_small(tmp_path / "district")) as found:
+def district(districts: Districts, database: str, tmp_path: Path) -> Iterator[District]:
+    with districts.opened(database, tmp_path / "district") as found:
         yield found
 
 
-def package_file(district: District) -> Path:
+def package_file(district: District, ticket: str = "") -> Path:
+    """The only package, or the one that carries a ticket."""
+    query = select(Package.file)
+    if ticket:
+        query = query.join(Ticket, Ticket.package == Package.id).where(Ticket.number == ticket)
     with district.store.session(read_only=True) as session:
-        return district.settings.outbox / session.scalars(select(Package.file)).one()
+        return district.settings.outbox / session.scalars(query).one()
 
 
-def filled(district: District, fill: Fill, to: str = "filled.xlsx") -> Path:
+def filled(district: District, fill: Fill, to: str = "filled.xlsx", *, ticket: str = "") -> Path:
     """The package with the cells that ``fill`` gives for each row of the details."""
-    book = load_workbook(package_file(district))
+    book = load_workbook(package_file(district, ticket))
     sheet = book["问题明细"]
     head = [cell.value for cell in sheet[1]]
     for row in sheet.iter_rows(min_row=2):
@@ -104,6 +111,7 @@ def test_all_rows_of_a_ticket_answered_alike_are_one_answer_and_the_same_file_ag
     assert "A1" not in str([one.data for one in audits])
 
 
+@pytest.mark.postgresql
 def test_one_ticket_in_parts_each_becomes_a_ticket_with_the_same_clock_and_none_is_sent_again(district: District) -> None:
     before = tickets(district)
 

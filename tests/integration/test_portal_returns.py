@@ -17,13 +17,21 @@ from sqlalchemy import select
 from districtlake.delivery.district import District
 from districtlake.portal.app import create_app
 from districtlake.store.tables import Package, Report, Ticket
-from tests.portal_people import AUDITOR, COUNTER, MINE, OFFICE, OTHER, closing_store, prepare, sign_in
-from tests.small_district import PEOPLE, open_small
+from tests.either_database import Districts, districts_of
+from tests.portal_people import AUDITOR, COUNTER, MINE, OFFICE, OTHER, prepare, sign_in
+from tests.small_district import PEOPLE
+
+pytest_plugins = ["tests.postgres_server", "tests.either_database"]
 
 
 @pytest.fixture(scope="module")
-def district(tmp_path_factory: pytest.TempPathFactory) -> Iterator[District]:
-    with closing_store(open_small(prepare(tmp_path_factory.mktemp("returns")))) as found:
+def districts(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Districts:
+    return districts_of(prepare, request, tmp_path_factory)
+
+
+@pytest.fixture
+def district(districts: Districts, database: str, tmp_path: Path) -> Iterator[District]:
+    with districts.opened(database, tmp_path / "district") as found:
         yield found
 
 
@@ -54,6 +62,7 @@ def hand_in(client: TestClient, path: str, content: bytes, name: str = "反馈�
     return client.post(path, data={"csrf": token(client, "/resources")}, files={"file": (name, content)})
 
 
+@pytest.mark.postgresql
 def test_a_filled_package_answers_by_its_page_and_only_for_its_agency(district: District, enter: Any, tmp_path: Path) -> None:
     with district.store.session(read_only=True) as session:
         package = session.scalars(select(Package).where(Package.agency == "registry_bureau")).one()

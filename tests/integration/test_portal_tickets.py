@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-import shutil
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -28,6 +27,7 @@ from districtlake.portal.uploads import UploadRefused, clean_name
 from districtlake.store.tables import AuditEvent, Package, Ticket
 from districtlake.tickets.machine import CLOSINGS, STAGES, TRANSITIONS
 from pipelines.routing import route
+from tests.either_database import Districts, districts_of
 from tests.portal_people import (
     AUDITOR,
     COUNTER,
@@ -37,28 +37,27 @@ from tests.portal_people import (
     ROLES_OF,
     SECRET,
     UNIT,
-    closing_store,
     commission,
     csrf_of,
     prepare,
     sign_in,
 )
 from tests.running import run_pending
-from tests.small_district import PEOPLE, deliver, open_small
+from tests.small_district import PEOPLE, deliver
+
+pytest_plugins = ["tests.postgres_server", "tests.either_database"]
 
 Enter = Callable[[str], TestClient]
 
 
 @pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return prepare(tmp_path_factory.mktemp("portal"))
+def districts(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Districts:
+    return districts_of(prepare, request, tmp_path_factory)
 
 
 @pytest.fixture
-def district(prepared: Path, tmp_path: Path) -> Iterator[District]:
-    """The prepared district, for one test to work on."""
-    shutil.copytree(prepared, tmp_path / "district")
-    with closing_store(open_small(tmp_path / "district")) as found:
+def district(districts: Districts, database: str, tmp_path: Path) -> Iterator[District]:
+    with districts.opened(database, tmp_path / "district") as found:
         yield found
 
 
@@ -168,6 +167,7 @@ def test_values_are_masked_until_asked_for_and_asking_is_on_record(enter: Enter,
     assert AUDITOR not in {event.actor for event in seen}
 
 
+@pytest.mark.postgresql
 def test_a_ticket_is_worked_from_both_sides(enter: Enter, district: District) -> None:
     ticket = next(ticket for ticket in tickets_of(district) if "amount" in ticket.rule_id)
     provider, office = enter(MINE), enter(OFFICE)
@@ -192,6 +192,7 @@ def test_a_ticket_is_worked_from_both_sides(enter: Enter, district: District) ->
     assert act(enter(AUDITOR), ticket.number, "return", reason="x").status_code == 409
 
 
+@pytest.mark.postgresql
 def test_lists_are_filtered_searched_and_sorted_by_the_server(enter: Enter, district: District) -> None:
     client = enter(OFFICE)
     numbers = [ticket.number for ticket in tickets_of(district)]

@@ -153,11 +153,11 @@ Feature: Article 27, the closed loop of problem data
       | 公民身份号码       | 姓名 | 性别 | 民族 | 出生日期   | 户籍状态 |
       | 330203195006150018 | 张一 | 女   | 汉族 | 1950-06-15 | 正常     |
     When the provider asks for an extension until 2026-05-03 because 系统改造
-    Then it is refused: 2026-05-02 at the latest
+    Then it is refused: 最晚可延至2026-05-02
     When the provider asks for an extension until 2026-05-02 because 系统改造
     Then the ticket is 延期待审, due 2026-03-10
     When the provider grants it to itself
-    Then it is refused: 公共数据提供单位 cannot
+    Then it is refused: 公共数据提供单位不能办理
     When the Office grants it
     Then the ticket is 处理中, due 2026-05-02
 
