@@ -78,4 +78,4 @@ class Rate:
             wait = self.seconds * (1 - (self.most - 1 - here) / before) - into
         else:
             wait = self.seconds - into + self.seconds * max(0.0, 1 - (self.most - 1) / max(here, 1))
-        return TooManyRequests("尝试过于频繁。", hint=f"请在{max(1, math.ceil(wait))}秒后再试。")
+        return TooManyRequests.of("access.rate", seconds=max(1, math.ceil(wait)))

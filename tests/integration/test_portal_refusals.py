@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,6 @@ from fastapi.testclient import TestClient
 
 from districtlake.delivery.district import District
 from districtlake.portal.app import create_app
-from districtlake.portal.guard import Rate
 from districtlake.portal.pages import tickets as ticket_pages
 from districtlake.wording.sentences import LANGUAGES, is_chinese
 from tests.portal_people import AUDITOR, COUNTER, MINE, OFFICE, closing_store, csrf_of, prepare, sign_in
@@ -37,7 +37,7 @@ def language(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def enter(district: District, language: str) -> Iterator[Any]:
     app = create_app(district)
-    app.state.sign_ins = Rate(10_000, 60)
+    app.state.sign_ins = replace(app.state.sign_ins, most=10_000)
     opened: list[TestClient] = []
 
     def as_(login: str | None) -> TestClient:
@@ -92,7 +92,7 @@ def test_error_pages(enter: Any, language: str, monkeypatch: pytest.MonkeyPatch)
     nobody = enter(None)
     page = nobody.get("/sign-in")
     check(nobody.post("/sign-in", data={"csrf": csrf_of(page.text), "login": "x", "password": "wrong"}), language, 401)
-    nobody.app.state.sign_ins = Rate(1, 60)  # type: ignore[attr-defined]
+    nobody.app.state.sign_ins = replace(nobody.app.state.sign_ins, most=1)  # type: ignore[attr-defined]
     nobody.post("/sign-in", data={"csrf": csrf_of(page.text), "login": "x", "password": "wrong"})
     check(nobody.post("/sign-in", data={"csrf": csrf_of(page.text), "login": "x", "password": "wrong"}), language, 429)
 

@@ -1,6 +1,6 @@
 """Every step of the schema, taken with rows in every table: nothing of them is lost or changed, and event tables still only grow.
 
-No step offers a way back: what a newer version has written is not given up; a backup is the way back (docs/zh/门户.md).
+No step offers a way back: what a newer version has written is not given up; a backup is the way back.
 """
 
 from __future__ import annotations
