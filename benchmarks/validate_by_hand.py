@@ -12,7 +12,7 @@ import polars as pl
 from benchmarks.validate_rules import KEY, RULES, Asked
 
 
-def load(path: Path) -> pl.DataFrame:
+def load(path: Path, tool: str) -> pl.DataFrame:
     return pl.read_parquet(path)
 
 

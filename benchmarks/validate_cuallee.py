@@ -11,7 +11,7 @@ from cuallee import Check, CheckLevel
 from benchmarks.validate_rules import RULES
 
 
-def load(path: Path) -> pl.DataFrame:
+def load(path: Path, tool: str) -> pl.DataFrame:
     return pl.read_parquet(path)
 
 

@@ -21,7 +21,7 @@ TYPES = {
 }
 
 
-def load(path: Path) -> pl.DataFrame:
+def load(path: Path, tool: str) -> pl.DataFrame:
     return pl.read_parquet(path)
 
 

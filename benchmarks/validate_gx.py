@@ -13,7 +13,7 @@ from benchmarks.validate_ours import rules
 from benchmarks.validate_rules import KEY
 
 
-def load(path: Path) -> pd.DataFrame:
+def load(path: Path, tool: str) -> pd.DataFrame:
     from expectations.frames import to_pandas
 
     return to_pandas(pl.read_parquet(path))

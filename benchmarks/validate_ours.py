@@ -21,8 +21,9 @@ from expectations.validate import validate
 SEED = 20260302
 
 
-def load(path: Path) -> pl.DataFrame:
-    return pl.read_parquet(path)
+def load(path: Path, tool: str) -> pl.DataFrame | pl.LazyFrame:
+    """The table in memory; for ``ours_from_file`` the file, which is then read in batches while it is judged."""
+    return pl.scan_parquet(path) if tool == "ours_from_file" else pl.read_parquet(path)
 
 
 def rule_of(asked: Asked) -> Rule:
@@ -51,10 +52,10 @@ def rules() -> list[Rule]:
     return [rule_of(asked) for asked in RULES]
 
 
-def judge(frame: pl.DataFrame, keys: Path, tool: str) -> dict[str, int | str]:
+def judge(frame: pl.DataFrame | pl.LazyFrame, keys: Path, tool: str) -> dict[str, int | str]:
     validation = validate("bench.table", frame, rules(), lambda resource, item: None)
     failures = validation.failures
-    failures.with_columns(frame[KEY].gather(failures["_index"])).write_parquet(keys)
+    failures.with_columns(frame.lazy().select(KEY).collect()[KEY].gather(failures["_index"])).write_parquet(keys)
     return {result.rule.id: result.failed for result in validation.results}
 
 

@@ -13,7 +13,7 @@ from benchmarks.validate_by_hand import failing
 from benchmarks.validate_rules import KEY, RULES, Asked
 
 
-def load(path: Path) -> pl.DataFrame:
+def load(path: Path, tool: str) -> pl.DataFrame:
     return pl.read_parquet(path)
 
 

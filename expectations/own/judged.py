@@ -57,10 +57,11 @@ def conforming(kind: str, today: date = date.max, refused: Collection[str] = (),
 
 def text_of(column: pd.Series) -> pl.Series:
     """A pandas column as text: whole numbers without a point, whatever pandas made of them."""
-    if pd.api.types.is_float_dtype(column.dtype):
-        column = column.astype("Int64")
-    present = column.notna()
-    return pl.Series([str(value) if there else None for value, there in zip(column, present, strict=True)], dtype=pl.String)
+    return pl.Series([_spelled(value) if there else None for value, there in zip(column, column.notna(), strict=True)], dtype=pl.String)
+
+
+def _spelled(value: Any) -> str:
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def in_pandas(column: pd.Series, judge: Judge) -> pd.Series:

@@ -17,11 +17,11 @@ def test_ours_beside_the_hand_written_query() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     told = json.loads(done.stdout.splitlines()[-1])
     assert (told["rules"], told["rows"], told["peers"]) == (27, 1500, False)
-    assert set(told["figures"]) == {"by_hand", "ours", "gx_summary", "gx_complete"}
+    assert set(told["figures"]) == {"by_hand", "ours", "ours_from_file", "gx_summary", "gx_complete"}
     for tool, said in told["agreement"].items():
         assert (said["says"], said["agrees"]) == (27, 27), tool
     pairs = {tool: figures["pairs"] for tool, figures in told["figures"].items()}
-    assert pairs["ours"] == pairs["by_hand"] == pairs["gx_complete"] > 0
+    assert pairs["ours"] == pairs["ours_from_file"] == pairs["by_hand"] == pairs["gx_complete"] > 0
     assert pairs["gx_summary"] is None
     assert told["large"]["pairs"] > 0
     assert told["small"]["cpu_each"] > 0

@@ -104,6 +104,23 @@ def test_division_codes_of_a_day() -> None:
     assert (result.evaluated, failing(found, DIVISION_THEN.id)) == (4, [2])
 
 
+@pytest.mark.parametrize(
+    ("cells", "wrong"),
+    [
+        (pl.Series([1, 9, None]), [1]),
+        (pl.Series([1.0, 1.5, None]), [1]),
+        (pl.Series(["1", "9"], dtype=pl.Enum(["1", "9"])), [1]),
+        (pl.Series([date(2020, 1, 1)]), [0]),
+        (pl.Series([], dtype=pl.String), []),
+    ],
+)
+def test_a_column_of_another_type_is_judged_by_its_spelling(cells: pl.Series, wrong: list[int]) -> None:
+    frame = cells.to_frame("code")
+    found = validate("a.b", frame, [CODE], AROUND)
+    assert failing(found, CODE.id) == wrong
+    assert_gx_agrees(found, frame, [CODE], AROUND)
+
+
 def test_a_code_list_by_its_id_and_a_partial_one_proves_nothing() -> None:
     assert judged(CODE, ["1", "2", "3", "男", None]) == [2, 3]
     partial = SEX_CODES.model_copy(update={"partial": True})
