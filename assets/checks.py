@@ -1,6 +1,6 @@
 """Asset checks of a resource, one per quality dimension of GB/T 36344; each reports what the results table says."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import dagster as dg
 import polars as pl
@@ -31,16 +31,29 @@ def check_specs(resource: Resource, catalog: Catalog) -> list[dg.AssetCheckSpec]
     ]
 
 
-def check_results(resource: Resource, catalog: Catalog, results: pl.DataFrame) -> list[dg.AssetCheckResult]:
+def check_results(resource: Resource, catalog: Catalog, results: pl.DataFrame, portal_url: str = "") -> list[dg.AssetCheckResult]:
     """One result per declared check from the rows of the latest delivery's results (schema ``quality.results.SCHEMA``).
 
-    A dimension of which no rule was decided is reported as not evaluated, never as passed by silence.
+    ``data_docs`` leads to Great Expectations' pages of that delivery: in the portal, or the command that renders them. A dimension of which no rule was decided is reported as not evaluated, never as passed by silence.
     """
-    return evaluations([resource.agency, resource.name, CHECKED_LAYER], dimensions_of(resource, catalog), results)
+    return evaluations(
+        [resource.agency, resource.name, CHECKED_LAYER], dimensions_of(resource, catalog), results, data_docs(results, portal_url)
+    )
 
 
-def evaluations(key: list[str], dimensions: Sequence[str], results: pl.DataFrame) -> list[dg.AssetCheckResult]:
-    """One result per dimension of an asset, from rows of its results."""
+def data_docs(results: pl.DataFrame, portal_url: str) -> dict[str, dg.MetadataValue]:
+    if results.height == 0:
+        return {}
+    delivery = results["_delivery"][0]
+    if portal_url:
+        return {"data_docs": dg.MetadataValue.url(f"{portal_url.rstrip('/')}/quality/deliveries/{delivery}")}
+    return {"data_docs": dg.MetadataValue.text(f"districtlake docs delivery {delivery}")}
+
+
+def evaluations(
+    key: list[str], dimensions: Sequence[str], results: pl.DataFrame, links: Mapping[str, dg.MetadataValue] | None = None
+) -> list[dg.AssetCheckResult]:
+    """One result per dimension of an asset, from rows of its results; ``links`` go into each one's metadata."""
     emitted = []
     for dimension in dimensions:
         rows = results.filter(pl.col("dimension") == dimension)
@@ -52,6 +65,7 @@ def evaluations(key: list[str], dimensions: Sequence[str], results: pl.DataFrame
             "A_satisfying": dg.MetadataValue.int(evaluated - failed),
             "B_evaluated": dg.MetadataValue.int(evaluated),
             "rules": dg.MetadataValue.md(_rule_table(rows)),
+            **(links or {}),
         }
         if evaluated:
             metadata["A_over_B"] = dg.MetadataValue.float((evaluated - failed) / evaluated)

@@ -54,6 +54,13 @@ def report_night(instance: dg.DagsterInstance, summary: Mapping[str, Any], repor
         "seconds": timing["seconds"], "processing_seconds": timing["processing"], "orchestration_seconds": timing["orchestration"],
         "event_log_seconds": timing["event_log"], "events": timing["events"],
     }  # fmt: skip
+    if quality := summary.get("quality"):
+        metadata["quality"] = quality["headline"]
+        if report is not None:  # it lies beside the night's own
+            metadata["quality_report"] = dg.MetadataValue.path(str(report.parent / Path(quality["html"]).name))
+            metadata["quality_workbook"] = dg.MetadataValue.path(str(report.parent / Path(quality["workbook"]).name))
+        if quality["link"]:
+            metadata["quality_page"] = dg.MetadataValue.url(quality["link"])
     if report is not None:
         metadata["report"] = dg.MetadataValue.path(str(report))
     instance.report_runless_asset_event(dg.AssetMaterialization(NIGHT, description=summary["headline"], metadata=metadata))

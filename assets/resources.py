@@ -68,7 +68,7 @@ def resource_assets(resource: Resource, catalog: Catalog, policy: PolicyPack) ->
                     allow_retries=False,
                 )
             told: list[dg.MaterializeResult | dg.AssetCheckResult] = [*_materializations(district, resource, outcomes)]
-            told += check_results(resource, district.catalog, latest_results(district, resource))
+            told += check_results(resource, district.catalog, latest_results(district, resource), district.settings.portal_url)
         yield from told
 
     return process

@@ -1,7 +1,7 @@
 """The nightly run as a process of its own: ``python -m pipelines.nightly``. Its standard output is one JSON document a line.
 
 The command line and the schedule both start this. It writes down what the night owes, receives the inbox, runs each agency's job in
-turn (an agency's failure stops no other), raises tickets, sends the digests, builds the marts, prunes the event log, compares what came of it with what
+turn (an agency's failure stops no other), raises tickets, sends the digests, builds the marts, writes the quality report, prunes the event log, compares what came of it with what
 was owed, writes the report, closes the record and ends with ``{"event": "finished", …}``. Without that last line the run has failed.
 """
 
@@ -96,6 +96,7 @@ def run(inbox: Path | None, emit: Emit, launched_by: str = "command line") -> in
         # after routing: marts tell of tonight's tickets, too
         marts = step("marts", lambda: _build_marts(district, instance, emit)) or {}
         course.marts = marts.get("states", {})
+        quality = step("quality", lambda: _write_quality(district, emit)) or {}
         step("retention", lambda: _prune(district, instance, emit))
 
         tonight = outcomes(district, expected.deliveries, course, night.after_operation)
@@ -104,7 +105,7 @@ def run(inbox: Path | None, emit: Emit, launched_by: str = "command line") -> in
             raised = alarms(expected, course, tonight)
             return night_summary(
                 district, night, received=received, routed=routed, runs=runs, course=course, tonight=tonight, alarms=raised,
-                readers=marts_behind(district.catalog), marts=marts, timing=timing.as_dict(), left_out=[], seconds=time.monotonic() - started,
+                readers=marts_behind(district.catalog), marts=marts, quality=quality, timing=timing.as_dict(), left_out=[], seconds=time.monotonic() - started,
             )  # fmt: skip
 
         course.steps["report"] = ""
@@ -157,6 +158,20 @@ def _build_marts(district: Any, instance: Any, emit: Emit) -> dict[str, Any]:
     from pipelines.marts import run_marts
 
     return run_marts(district, instance, emit)
+
+
+def _write_quality(district: Any, emit: Emit) -> dict[str, Any]:
+    """The quality report of the last thirty days; after the marts, so that it tells of tonight."""
+    from districtlake.quality_report.files import write_nightly
+
+    written = write_nightly(district)
+    portal = district.settings.portal_url.rstrip("/")
+    told = {
+        "html": written.html, "workbook": written.workbook, "headline": written.headline, "anew": written.anew,
+        "link": f"{portal}/quality" if portal else "",
+    }  # fmt: skip
+    emit("quality", **told)
+    return told
 
 
 def _route(district: Any, emit: Emit) -> dict[str, Any]:

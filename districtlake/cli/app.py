@@ -13,6 +13,7 @@ from districtlake.cli import (
     deliveries,
     demo,
     dictionary,
+    docs,
     doctor,
     inspect,
     marts,
@@ -47,6 +48,7 @@ app.command("problems")(problems.problems)
 app.add_typer(ticket_answers.app, name="tickets")
 app.command("timeliness")(timeliness.timeliness)
 app.add_typer(quality.app, name="quality")
+app.add_typer(docs.app, name="docs")
 app.command("tables")(tables.tables)
 app.command("show")(tables.show)
 app.command("history")(tables.history)

@@ -143,6 +143,11 @@ def render(summary: dict[str, Any]) -> None:
     _time(summary)
     if summary.get("report"):
         console.print(f"[bold]报告[/] {escape(summary['report']['path'])}（同名 .eml 可直接发送）", soft_wrap=True)
+    if summary.get("quality"):
+        console.print(f"[bold]质量[/] {escape(summary['quality']['headline'])}", soft_wrap=True)
+        console.print(
+            f"  质量报告 {escape(summary['quality']['html'])}、{escape(summary['quality']['workbook'])}（在 outbox 中）", soft_wrap=True
+        )
     if summary["success"]:
         console.print("查看：[bold]make ui[/]（图、检查、图表）　.venv/bin/districtlake problems | tickets | tables | history 资源")
     else:

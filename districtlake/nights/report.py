@@ -125,6 +125,7 @@ def text_of(summary: Mapping[str, Any]) -> str:
         f"未变 {total['unchanged']:,}，完全重复 {total['duplicates']:,}，隔离 {total['quarantined']:,}，暂停 {total['held']:,}。",
         f"工单 新开 {summary['tickets']['opened']}，办结 {summary['tickets']['closed']}，在办 {summary['tickets']['open']}，"
         f"逾期 {summary['tickets']['overdue']}。",
+        *([f"数据质量：{summary['quality']['headline']}。"] if summary.get("quality") else []),
         *(f"没有做：{text}" for text in summary["left_out"]),
         "",
         f"用时 {summary['timing']['seconds']:.1f} 秒。{summary['note']}。",

@@ -29,13 +29,14 @@ TREND_NIGHTS = 14
 def night_summary(
     district: District, night: Begun, *, received: Mapping[str, Any], routed: Mapping[str, Any], runs: Sequence[Mapping[str, Any]],
     course: Course, tonight: Collection[DeliveryOutcome], alarms: Sequence[Alarm], readers: Mapping[str, Collection[str]],
-    marts: Mapping[str, Any], timing: Mapping[str, Any], left_out: Sequence[str], seconds: float,
+    marts: Mapping[str, Any], quality: Mapping[str, Any], timing: Mapping[str, Any], left_out: Sequence[str], seconds: float,
 ) -> dict[str, Any]:  # fmt: skip
     """What a night did and what now stands, ready for the console, the report, and JSON. No row values anywhere in it.
 
     Args:
         received, routed: what receiving and routing said (``pipelines.nightly``). runs: its ``agency_finished`` events.
         tonight: outcomes of what the night owed. readers: ``marts.definition.marts_behind``. marts: what the step of marts said.
+        quality: where the quality report is and what it says in a sentence (empty: there is none).
         left_out: sentences on what was not done and why.
     """
     before = _night_before(district, night.id)
@@ -61,6 +62,7 @@ def night_summary(
         "messages": counts(district),
         "missing": lacking,
         "marts": dict(marts),
+        "quality": dict(quality),
         "before": [alarm.as_dict() for alarm in night.before],
         "alarms": [alarm.as_dict() for alarm in alarms],
         "notices": list(received.get("notices", [])),

@@ -104,8 +104,8 @@ class Desk:
 def test_no_page_has_a_barrier_and_none_scrolls_sideways(portal: tuple[str, District], browser: Any, width: int, colours: str) -> None:
     base, _ = portal
     paths = {
-        OFFICE: ("/", "/tickets", "/tickets/T2026-000001", "/board", "/resources", "/resources/registry_bureau.people", "/upload", "/feedback?resource=registry_bureau.people", "/audit", "/none"),
-        MINE: ("/", "/tickets/T2026-000001", "/answers"),
+        OFFICE: ("/", "/tickets", "/tickets/T2026-000001", "/board", "/resources", "/resources/registry_bureau.people", "/quality", "/quality?agency=registry_bureau", "/quality?resource=registry_bureau.people", "/upload", "/feedback?resource=registry_bureau.people", "/audit", "/none"),
+        MINE: ("/", "/tickets/T2026-000001", "/answers", "/quality"),
         COUNTER: ("/", "/tickets", "/feedback?resource=registry_bureau.people"),
     }  # fmt: skip
     for login, pages in paths.items():

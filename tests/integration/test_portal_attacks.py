@@ -22,7 +22,7 @@ from districtlake.delivery.district import District
 from districtlake.portal.app import create_app
 from districtlake.portal.guard import CSRF_HEADER
 from districtlake.portal.pages import ROUTERS
-from districtlake.store.tables import AuditEvent, Package, Ticket, TicketEvent
+from districtlake.store.tables import AuditEvent, Delivery, Package, Ticket, TicketEvent
 from tests.portal_people import MINE, OFFICE, OTHER, ROLES_OF, closing_store, prepare, sign_in
 from tests.small_district import PEOPLE, open_small
 
@@ -92,7 +92,8 @@ def test_junk_is_refused_and_never_breaks_anything(enter: Enter, district: Distr
     with district.store.session(read_only=True) as session:
         known = {
             "number": session.scalars(select(Ticket.number)).first() or "", "package": session.scalars(select(Package.id)).first() or "",
-            "resource_id": PEOPLE, "action": "claim",
+            "resource_id": PEOPLE, "action": "claim", "kind": "xlsx", "name": "result.html",
+            "delivery": session.scalars(select(Delivery.id)).first() or "",
         }  # fmt: skip
     faults = []
     for route in ROUTES:
