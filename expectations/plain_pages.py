@@ -25,6 +25,8 @@ _ACTIONS = re.compile(
 )
 _TOP = re.compile(r"<nav class=\"navbar.*?</nav>\s*</div>\s*</nav>", re.S)
 
+_EMPTY_HEAD = re.compile(r"<thead[^>]*>(?:\s|</?tr[^>]*>|<th[^>]*>\s*</th>)*</thead>")
+
 CHINESE = {
     "Expectation Validation Result": "校验结果", "Evaluates whether a batch of data matches expectations.": "一次交付是否符合规则。", "Overview": "概览",
     "Table of Contents": "目录", "Table-Level Expectations": "整表的规则", "Status": "结论", "Status:": "结论：", "Expectation": "规则", "Observed Value": "实际",
@@ -58,14 +60,14 @@ def plain(page: str, language: str, columns: Mapping[str, str], *, title: str) -
     reader.feed(_TOP.sub("", _ACTIONS.sub("", page)))
     reader.close()
     home = '<p class="way"><a href="index.html">{}</a></p>'.format("校验说明" if language == "zh" else "Data Docs")
-    return document(home + "".join(reader.parts), language, title)
+    return document(home + _EMPTY_HEAD.sub("", "".join(reader.parts)), language, title)
 
 
 def document(body: str, language: str, title: str) -> str:
     """A page around ``body``."""
     return (
         f'<!doctype html>\n<html lang="{"zh-CN" if language == "zh" else "en"}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, '
-        f'initial-scale=1"><title>{html.escape(title)} · Data Docs</title><link rel="stylesheet" href="data_docs.css"></head>\n'
+        f'initial-scale=1"><title>{html.escape(title)} · Data Docs</title><link rel="icon" href="data:,"><link rel="stylesheet" href="data_docs.css"></head>\n'
         f"<body>{BACK}<main>{body}</main></body></html>\n"
     )
 

@@ -6,7 +6,7 @@ import hashlib
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from districtlake.delivery.standing import still_stands
 from districtlake.errors import DistrictLakeError
 from districtlake.ingestion.archive import Archived, StillBeingWritten, store_file
 from districtlake.ingestion.inbox import Candidate, Notice, scan
+from districtlake.standards.masking import mask_numbers
 from districtlake.store.tables import AuditEvent, Delivery
 
 
@@ -54,7 +55,7 @@ def receive(
     with lock(district.settings.locks, "receive", tell=tell):
         looked_at = district.clock.now()
         found = scan(folder or district.settings.inbox, district.catalog)
-        received.notices.extend(found.notices)
+        received.notices.extend(_without_numbers(notice) for notice in found.notices)
         for number, candidate in enumerate(found.candidates, 1):
             if number % 100 == 0:
                 tell(f"received {number} of {len(found.candidates)} files")
@@ -94,14 +95,20 @@ def _take(district: District, candidate: Candidate, received: Received, wait: bo
     try:
         archived = _archive(district, candidate.path, wait)
     except StillBeingWritten:
-        received.growing.append(candidate.relative)
+        received.growing.append(mask_numbers(candidate.relative))
         return
     except FileNotFoundError:
         return  # taken away between the look and the reading: the next look tells
     except DistrictLakeError as error:
-        received.notices.append(Notice(code=error.code, message=error.message, hint=error.hint, relative=candidate.relative))
+        notice = Notice(code=error.code, message=error.message, hint=error.hint, relative=candidate.relative)
+        received.notices.append(_without_numbers(notice))
         return
     _register(district, candidate, archived, signature, received, actor or district.settings.actor, by_hand)
+
+
+def _without_numbers(notice: Notice) -> Notice:
+    """What is said of a file goes into logs and reports; the file keeps its name in the inbox and its path in the ledger."""
+    return replace(notice, message=mask_numbers(notice.message), hint=mask_numbers(notice.hint), relative=mask_numbers(notice.relative))
 
 
 def _signature(path: Path) -> list[int]:
@@ -154,7 +161,7 @@ def _register(
         session.add(
             Delivery(
                 id=identifier, agency=candidate.agency, resource=candidate.resource, mode=candidate.mode,
-                file_name=candidate.path.name, source_path=path, sha256=archived.sha256, bytes=archived.bytes,
+                file_name=mask_numbers(candidate.path.name), source_path=path, sha256=archived.sha256, bytes=archived.bytes,
                 data_date=candidate.data_date, order_key=order_key(candidate), received_at=now, received_by=actor,
                 state="duplicate" if twin else "pending", state_reason=f"内容与 {twin} 相同" if twin else "", attempts=0,
                 receipt={"signature": signature, "sha256": archived.sha256, "bytes": archived.bytes}, duplicate_of=twin,
@@ -163,11 +170,11 @@ def _register(
         session.add(
             AuditEvent(
                 at=now, actor=actor, action="delivery.received", object_kind="delivery", object_id=identifier, reason="",
-                data={"sha256": archived.sha256, "bytes": archived.bytes, "path": candidate.relative, "duplicate_of": twin},
+                data={"sha256": archived.sha256, "bytes": archived.bytes, "path": mask_numbers(candidate.relative), "duplicate_of": twin},
             )
         )  # fmt: skip
     if twin:
-        received.duplicates.append((candidate.relative, twin))
+        received.duplicates.append((mask_numbers(candidate.relative), twin))
     else:
         received.new.append(identifier)
 

@@ -1,6 +1,6 @@
 """The receipt of one reading: what was found, what was passed over and why, and what differs from the delivery before.
 
-It speaks of headers, row numbers and counts, never of cells: it may be shown, logged and stored anywhere.
+It speaks of headers (without the numbers of persons), row numbers and counts, never of cells: it may be shown, logged and stored anywhere.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
+
+from districtlake.standards.masking import mask_numbers
 
 MAX_LISTED = 1000
 """So many rows are listed one by one; the counts are always whole."""
@@ -69,7 +71,7 @@ class SheetReport:
     reason: str = ""
 
     def as_dict(self) -> dict[str, Any]:
-        return {"name": self.name, "read": self.read, "header_row": self.header_row, "rows": self.rows, "reason": self.reason}
+        return {"name": mask_numbers(self.name), "read": self.read, "header_row": self.header_row, "rows": self.rows, "reason": self.reason}
 
 
 @dataclass(frozen=True)
@@ -112,12 +114,12 @@ class ReadReport:
             "delimiter": self.delimiter,
             "header_row": self.header_row,
             "records": self.records,
-            "member": self.member,
+            "member": mask_numbers(self.member),
             "sheets": [sheet.as_dict() for sheet in self.sheets],
             "rows": self.rows,
             "columns": dict(self.columns),
             "missing": dict(self.missing),
-            "unexpected": list(self.unexpected),
+            "unexpected": [mask_numbers(header) for header in self.unexpected],
             "skipped": self.skipped.as_dict(),
             "irregular": self.irregular.as_dict(),
             "warnings": list(self.warnings),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from districtlake.errors import DistrictLakeError
 from districtlake.quality.rules import Rule
 from districtlake.quality.validation import RuleResult
+from districtlake.standards.masking import mask_numbers
 
 
 def _rule(name: str, title: str, dimension: str) -> Rule:
@@ -46,7 +47,7 @@ UNREADABLE = {
 
 def unreadable(error: DistrictLakeError) -> str:
     """Why a file cannot be read, as its agency is told: a sentence and remedy in Chinese, then the engineers' detail."""
-    return f"{UNREADABLE.get(error.code, '文件无法读取，请重新导出后报送。')}（{error}）"
+    return f"{UNREADABLE.get(error.code, '文件无法读取，请重新导出后报送。')}（{mask_numbers(str(error))}）"
 
 
 def passed(rule: Rule) -> RuleResult:

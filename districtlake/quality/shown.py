@@ -7,6 +7,7 @@ from typing import Any
 
 from districtlake.catalog.masking import mask_item
 from districtlake.catalog.models import DIMENSION_TITLES, Catalog, Resource
+from districtlake.standards.masking import mask_numbers
 
 _KEPT = (
     "problem_id", "resource", "agency", "rule", "rule_title", "state", "sightings", "first_delivery", "last_delivery", "closing",
@@ -30,10 +31,14 @@ def shown(record: Mapping[str, Any], resource: Resource, catalog: Catalog, *, un
             value = " / ".join(_masked(value.split(" / "), items, resource, catalog))
         if key and not key.startswith("row:") and resource.key:
             key = "|".join(_masked(key.split("|"), list(resource.key), resource, catalog))
-    place = f"{record['file']}" + (f"·{record['sheet']}" if record["sheet"] else "") + (f" 第 {record['row']} 行" if record["row"] else "")
+    place = (
+        f"{record['file']}"
+        + (f"·{mask_numbers(record['sheet'])}" if record["sheet"] else "")
+        + (f" 第 {record['row']} 行" if record["row"] else "")
+    )
     return {
         **{name: record[name] for name in _KEPT},
-        "key": key, "value": value, "place": place, "dimension_title": DIMENSION_TITLES[record["dimension"]],
+        "sheet": mask_numbers(record["sheet"]) if record["sheet"] else record["sheet"], "key": key, "value": value, "place": place, "dimension_title": DIMENSION_TITLES[record["dimension"]],
         "item_title": "、".join(resource.item(name).title for name in items),
     }  # fmt: skip
 

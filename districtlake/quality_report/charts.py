@@ -27,7 +27,8 @@ def trend(points: Sequence[tuple[date, int, int]], title: str) -> Markup:
         points: (day, A, B), by day; a day with B = 0 was not evaluated and leaves a gap.
     """
     shares = [a / b for _, a, b in points if b]
-    floor = next((one for one in FLOORS if not shares or one < min(shares)), 0.0) if shares else 0.0
+    lowest = min(shares, default=0.0)
+    floor = 0.9 if lowest == 1 else next((one for one in FLOORS if one < lowest), 0.0)
     wide, high = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
     first, last = (points[0][0], points[-1][0]) if points else (None, None)
     span = max((last - first).days, 1) if first and last else 1
@@ -41,7 +42,9 @@ def trend(points: Sequence[tuple[date, int, int]], title: str) -> Markup:
     for value in (1.0, (1 + floor) / 2, floor):
         y = TOP + high * (1 - (value - floor) / (1 - floor))
         parts.append(f'<path class="trend-grid" d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}"/>')
-        parts.append(f'<text class="trend-text" x="{LEFT - 5}" y="{y + 4:.1f}" text-anchor="end">{_percent(value)}</text>')
+        parts.append(
+            f'<text class="trend-text" x="{LEFT - 5}" y="{y + 4:.1f}" text-anchor="end">{_percent(value, 2 if floor > 0.99 else 1)}</text>'
+        )
     run: list[str] = []
     lines, dots = list[str](), list[str]()
     for day, satisfying, evaluated in points:
@@ -75,7 +78,7 @@ def trends(figures: dict[str, Any]) -> dict[str, Markup]:
 
 
 def _percent(value: float, digits: int = 1) -> str:
-    return percent(value, digits).replace(".0%", "%")
+    return percent(value, digits).replace(".00%", "%").replace(".0%", "%")
 
 
 def _described(points: Sequence[tuple[date, int, int]], title: str) -> str:

@@ -25,6 +25,7 @@ class Scope:
 
     Attributes:
         agency, resource: only these; None: all. A resource given alone brings its agency.
+        seen: what of them whoever asks may see; None: all.
         chosen: the period was chosen by default; "recent" when today's had no delivery and the last days that have one were taken.
     """
 
@@ -33,6 +34,7 @@ class Scope:
     agency: str | None = None
     resource: str | None = None
     chosen: str = ""
+    seen: frozenset[str] | None = None
 
     @property
     def days(self) -> int:
@@ -48,12 +50,20 @@ class Scope:
         return [
             one.id
             for one in sorted(district.catalog.resources.values(), key=lambda one: one.id)
-            if (self.agency is None or one.agency == self.agency) and (self.resource is None or one.id == self.resource)
+            if (self.agency is None or one.agency == self.agency)
+            and (self.resource is None or one.id == self.resource)
+            and (self.seen is None or one.id in self.seen)
         ]
 
 
 def scope_of(
-    district: District, *, first: date | None = None, last: date | None = None, agency: str | None = None, resource: str | None = None
+    district: District,
+    *,
+    first: date | None = None,
+    last: date | None = None,
+    agency: str | None = None,
+    resource: str | None = None,
+    seen: frozenset[str] | None = None,
 ) -> Scope:
     """The scope of what was asked for. Without days: the last thirty up to today, or up to the last day with a delivery when those have none.
 
@@ -71,7 +81,7 @@ def scope_of(
     today, chosen = local_date(district.clock.now()), ""
     if last is None and first is None:
         chosen = "default"
-        newest = _newest_day(district, agency, resource)
+        newest = _newest_day(district, agency, resource, seen)
         last = today
         if newest is not None and newest < today - timedelta(DEFAULT_DAYS - 1):
             last, chosen = newest, "recent"
@@ -81,12 +91,14 @@ def scope_of(
         raise OperationRefused(f"The period from {first} to {last} has no day.", hint="Give the earlier day as --since.")
     if (last - first).days >= MOST_DAYS:
         raise OperationRefused(f"The period from {first} to {last} is longer than ten years.", hint="Ask for fewer days.")
-    return Scope(first, last, agency, resource, chosen)
+    return Scope(first, last, agency, resource, chosen, seen)
 
 
-def _newest_day(district: District, agency: str | None, resource: str | None) -> date | None:
+def _newest_day(district: District, agency: str | None, resource: str | None, seen: frozenset[str] | None) -> date | None:
     """The last day that a judged delivery speaks of."""
     query = select(func.max(func.coalesce(Delivery.data_date, func.date(Delivery.received_at)))).where(Delivery.state.in_(("done", "held")))
+    if seen is not None:
+        query = query.where(Delivery.resource.in_(seen))
     if agency is not None:
         query = query.where(Delivery.agency == agency)
     if resource is not None:

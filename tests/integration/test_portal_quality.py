@@ -158,7 +158,7 @@ def test_data_docs_are_rendered_on_demand_plain_and_scoped(enter: Enter, distric
         assert page.text.count('class="back"') == 1
         assert SECRET not in page.text
         for href in re.findall(r'(?:href|src)="([^"]+)"', page.text):
-            assert re.fullmatch(r"#[\w.-]+|(index|suite|result)\.html|data_docs\.css|/quality\?resource=.*", href), href
+            assert re.fullmatch(r"#[\w.-]+|(index|suite|result)\.html|data_docs\.css|data:,|/quality\?resource=.*", href), href
     assert "名称应简短（name.brief）" in pages["result"].text
     assert "占评价的 3 行" in pages["result"].text
     assert "delivery.readable" in pages["index"].text

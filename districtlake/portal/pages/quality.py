@@ -14,11 +14,12 @@ from urllib.parse import quote, urlencode
 from fastapi import APIRouter, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
+from districtlake.access.rates import TooManyRequests
 from districtlake.clock import local_date
 from districtlake.delivery import ledger
 from districtlake.delivery.district import District
 from districtlake.errors import DistrictLakeError, NotFound, OperationRefused
-from districtlake.portal.guard import TooManyRequests, Visit, Visiting
+from districtlake.portal.guard import Visit, Visiting
 from districtlake.portal.rendering import language_of, page, text
 from districtlake.quality_report.charts import trends
 from districtlake.quality_report.data_docs import BACK, Language, data_docs_of, docs_at_hand
@@ -76,7 +77,7 @@ def quality(visit: Visiting, since: str = "", until: str = "", agency: str = "",
     )
     return page(
         visit.request, "quality.html", visit.signed, f=figures, charts=trends(figures), scope=scope, to=to, moved=moved, tone=tone, percent=_percent(visit),
-        agencies=sorted({one.agency for one in catalog.resources.values()}) if visit.viewer.district_wide else [], resources=resources,
+        agencies=_agencies(visit), resources=resources,
         most=SHOWN_DELIVERIES, taken="?" + urlencode({"since": scope.first, "until": scope.last, "agency": scope.agency or "", "resource": scope.resource or ""}),
     )  # fmt: skip
 
@@ -125,13 +126,20 @@ def docs_page(visit: Visiting, delivery: str, name: str) -> Response:
     return HTMLResponse(path.read_text(encoding="utf-8").replace(BACK, back, 1))
 
 
+def _agencies(visit: Visit) -> list[str]:
+    """Agencies to choose from; none for who acts for one."""
+    if visit.viewer.agency is not None:
+        return []
+    return sorted({one.agency for one in visit.district.catalog.resources.values() if visit.viewer.sees(one.agency, one.id)})
+
+
 def _of_delivery(visit: Visit, delivery: str) -> Language:
     """The reader's language. Raises NotFound for a delivery that is another agency's, as for one that is not there."""
     try:
         found = ledger.get(visit.district.store, delivery)
     except NotFound:
         found = None
-    if found is None or found.id != delivery or not visit.viewer.sees(found.agency):
+    if found is None or found.id != delivery or not visit.viewer.sees(found.agency, found.resource):
         raise NotFound("没有这个交付，或它不在您的范围内。", hint="请从“数据质量”进入。")
     return "en" if language_of(visit.request, visit.signed) == "en" else "zh"
 
@@ -181,15 +189,18 @@ def _scope(visit: Visit, since: str, until: str, agency: str, resource: str) -> 
         NotFound: it is another agency's, or not there: the same answer.
     """
     viewer, district = visit.viewer, visit.district
+    seen = None
+    if not viewer.district_wide:
+        seen = frozenset(one.id for one in district.catalog.resources.values() if viewer.sees(one.agency, one.id))
     if resource:
-        viewer.require(district.resource(resource).agency, f"resource {resource[:100]}")
-    if agency:
-        viewer.require(agency, f"agency {agency[:100]}")
-    own = None if viewer.district_wide else viewer.agency or ""
+        viewer.require(district.resource(resource).agency, resource)
+    own = viewer.agency or agency or None
+    if seen is not None and own is not None and (agency not in ("", own) or not any(one.startswith(f"{own}.") for one in seen)):
+        raise NotFound("没有这个单位的数据，或它不在您的范围内。", hint="请从“数据质量”进入。")
     language = language_of(visit.request, visit.signed)
     try:
         first, last = (date.fromisoformat(one) if one else None for one in (since, until))
-        return scope_of(district, first=first, last=last, agency=own if own is not None else agency or None, resource=resource or None)
+        return scope_of(district, first=first, last=last, agency=own, resource=resource or None, seen=seen)
     except (ValueError, OverflowError, OperationRefused) as error:
         raise DistrictLakeError(
             str(text(language, "quality.wrong_period")), hint=str(text(language, "quality.wrong_period.hint")), code="portal.period"
