@@ -17,7 +17,7 @@ from sqlalchemy import select
 from districtlake.delivery.district import District
 from districtlake.portal.app import create_app
 from districtlake.store.tables import Delivery
-from tests.portal_people import AUDITOR, COUNTER, MINE, OFFICE, OTHER, SECRET, closing_store, prepare, sign_in
+from tests.portal_people import AUDITOR, COUNTER, MINE, OFFICE, OTHER, SECRET, UNIT, closing_store, prepare, sign_in
 from tests.small_district import NOTES, PEOPLE, open_small
 
 Enter = Callable[[str], TestClient]
@@ -188,3 +188,12 @@ def test_a_rendering_that_fails_is_told_without_what_it_said(enter: Enter, distr
     assert answer.status_code == 400
     assert "could not be rendered" in answer.text
     assert not list((district.settings.state / "data_docs").rglob("index.html"))
+
+
+def test_a_technical_service_unit_sees_what_it_is_commissioned_with(enter: Enter, district: District) -> None:
+    client = enter(UNIT)
+    assert client.get("/quality").status_code == 200
+    assert client.get("/quality", params={"resource": NOTES}).status_code == 200
+    assert client.get("/quality", params={"resource": PEOPLE}).status_code == 404, "nobody commissioned it with this"
+    assert "登记局" not in client.get("/quality").text
+    assert client.get(f"/quality/deliveries/{delivery_of(district, PEOPLE)}").status_code == 404
