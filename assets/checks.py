@@ -8,6 +8,7 @@ import polars as pl
 from districtlake.catalog.models import DIMENSION_TITLES, Catalog, Resource
 from districtlake.quality import delivery_rules
 from districtlake.quality.derive import rules_of
+from districtlake.quality.results import slow_rules
 
 CHECKED_LAYER = "cleansed"
 """What Great Expectations judges are the cleansed rows, so the checks hang there."""
@@ -69,6 +70,10 @@ def evaluations(
         }
         if evaluated:
             metadata["A_over_B"] = dg.MetadataValue.float((evaluated - failed) / evaluated)
+        if slow := slow_rules(rows):
+            metadata["unfused_rules"] = dg.MetadataValue.int(len(slow))
+            metadata["unfused_seconds"] = dg.MetadataValue.float(round(sum(seconds for _, seconds in slow), 3))
+            metadata["unfused"] = dg.MetadataValue.md("\n".join(f"- `{rule}`：逐格判定，{seconds:.2f} 秒" for rule, seconds in slow))
         if decided.height == 0:
             text = "未评价：本次没有可判定的规则。"
         elif broken.height:

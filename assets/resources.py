@@ -95,7 +95,10 @@ def _telling(engine: Engine, context: dg.AssetExecutionContext) -> Engine:
     def outcome(result: Outcome) -> None:
         engine.hooks.outcome(result)
         failing = [f"{r.rule.id} {r.failed} rows" for r in result.results if r.outcome == "failed"]
+        slow = [f"{r.rule.id} {r.unfused_seconds:.2f} s" for r in result.results if r.unfused_seconds is not None]
         context.log.info(f"{result.file}: {result.state} {result.counts} failing rules: {', '.join(failing) or 'none'}")
+        if slow:
+            context.log.info(f"{result.file}: judged cell by cell, not in the one pass: {', '.join(slow)}")
 
     return replace(engine, hooks=replace(engine.hooks, tell=context.log.info, outcome=outcome))
 

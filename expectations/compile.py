@@ -54,6 +54,11 @@ def expectation_of(resource_id: str, rule: Rule) -> Expectation:
         kind = get_expectation_impl(rule.expectation)
     except ExpectationNotFoundError:
         raise ValidationFailed(f"{where}: there is no expectation '{rule.expectation}'.", hint=_closest(rule.expectation)) from None
+    if not _answerable(kind):
+        raise ValidationFailed(
+            f"{where}: {rule.expectation} needs a database and SQL; a delivery is a table in memory or on disk.",
+            hint="LIKE patterns are written as expect_column_values_to_match_regex; see docs/expectations-coverage.md.",
+        )
     if reserved := sorted(_OURS & set(rule.arguments)):
         raise ValidationFailed(
             f"{where}: {', '.join(reserved)} cannot be set in a check's arguments.",
@@ -156,6 +161,15 @@ def _set_row_condition(where: str, kind: type[Expectation], arguments: dict[str,
         )
     except (TypeError, ValueError) as error:
         raise ValidationFailed(f"{where}: row_condition cannot be read: {error}.", hint='Write it like: status == "1"') from None
+
+
+def _answerable(kind: type[Expectation]) -> bool:
+    """Whether GX's pandas engine, which the fused one extends, knows the metrics that an expectation names."""
+    from great_expectations.expectations.registry import _registered_metrics
+
+    metric = getattr(kind, "map_metric", None)
+    named = [f"{metric}.condition"] if metric else list(getattr(kind, "metric_dependencies", ()))
+    return all("PandasExecutionEngine" in _registered_metrics[name]["providers"] for name in named if name in _registered_metrics)
 
 
 def _selects_rows(metric: str) -> bool:

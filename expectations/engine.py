@@ -234,6 +234,8 @@ class FusedEngine(PandasExecutionEngine):
         verdicts += self._compiled([metric for metric in wanted if metric.metric_name.endswith(".condition")], known)
         asked: dict[tuple[Any, ...], Asked] = {}
         for metric in wanted:
+            if metric.metric_domain_kwargs.get("table"):
+                continue  # another table than this one: GX's own engine says that it has none
             if metric.metric_name == "table.row_count" and not metric.metric_domain_kwargs.get("row_condition"):
                 self._answers[metric.id] = self.table.height
             elif metric.metric_name in AGGREGATES and metric.id not in self._answers:

@@ -169,3 +169,10 @@ def _metric(engine: FusedEngine, name: str, configuration: Any, result_format: d
     metric = MetricConfiguration(name, kwargs["metric_domain_kwargs"], kwargs["metric_value_kwargs"])
     ValidationGraph(engine).set_metric_configuration_default_kwargs_if_absent(metric)
     return metric
+
+
+def raised(result: ExpectationValidationResult) -> bool:
+    """Whether GX raised on an expectation, or on a metric that it rests on."""
+    info: dict[str, Any] = dict(result.exception_info or {})
+    # Flat when the expectation raised; one entry a metric when metrics did.
+    return bool(info.get("raised_exception")) or any(isinstance(part, dict) and part.get("raised_exception") for part in info.values())

@@ -17,6 +17,7 @@ from districtlake.errors import DistrictLakeError, ValidationFailed
 from districtlake.quality.rules import REFERENCE_EXPECTATION, Rule
 from districtlake.quality.surroundings import Surroundings
 from districtlake.quality.validation import ReferenceLookup, ReferenceUnreadable, RuleResult, Validation
+from expectations import session
 from expectations.compile import check_columns, columns_of, suite_of
 from expectations.observed import observation
 from expectations.references import References, references_at_hand
@@ -121,8 +122,6 @@ def run_suite(resource: str, source: Source, rules: Sequence[Rule], values: Refe
     """GX's run over ``rules``, none of which is excused. Raises ``ValidationFailed``."""
     check_columns(resource, rules, list(source.schema))
     suite = suite_of(resource, rules)
-    from expectations import session
-
     try:
         with references_at_hand(values):
             return session.run(suite, source)
@@ -162,15 +161,9 @@ def answers(resource: str, rules: Sequence[Rule], run: Run) -> dict[str, Expecta
             hint="Nothing of this delivery passes. The installed version of great-expectations must be the pinned one.",
         )
     for rule in rules:  # before any is judged: GX raised on it
-        if _raised(by_rule[rule.id]):
+        if session.raised(by_rule[rule.id]):
             raise _no_verdict(resource, rule, run)
     return by_rule
-
-
-def _raised(result: ExpectationValidationResult) -> bool:
-    info: dict[str, Any] = dict(result.exception_info or {})
-    # Flat when the expectation raised; one entry a metric when metrics did.
-    return bool(info.get("raised_exception")) or any(isinstance(part, dict) and part.get("raised_exception") for part in info.values())
 
 
 def _no_verdict(resource: str, rule: Rule, run: Run) -> ValidationFailed:

@@ -175,6 +175,11 @@ def _time(summary: dict[str, Any]) -> None:
             f"  其中 交付处理 {timing['processing']:.1f} 秒，Dagster 编排 {timing['orchestration']:.1f} 秒"
             f"（占 {100 * timing['orchestration'] / total:.0f}%；{timing['events']:,} 个事件写入 {timing['event_log']:.1f} 秒，余为图、检查、预览、图表）"
         )
+    if slow := summary["slow_rules"]:
+        worst = "、".join(f"{row['resource']} {row['rule']} {row['seconds']:.2f} 秒" for row in slow[:3])
+        console.print(
+            f"  逐格判定的规则 {len(slow)} 条，共 {sum(row['seconds'] for row in slow):.2f} 秒：{escape(worst)}{'……' if len(slow) > 3 else ''}"
+        )
 
 
 _COUNTS = ("delivered", "inserted", "changed", "unchanged", "duplicates", "quarantined", "held", "deleted")

@@ -138,13 +138,12 @@ def results_of(
         days = days.filter(pl.col("data_date").is_between(first or date.min, last or date.max))
         wanted = pl.col("_delivery").is_in(days["delivery"].implode())
     names = [name for name in _RESULTS.columns if name not in ("agency", "resource", "delivery", "data_date", "delivery_state", "current")]
-    frames = [
-        scan.filter(wanted)
-        .select(pl.col("_delivery").alias("delivery"), *names)
-        .collect()
-        .with_columns(agency=pl.lit(agency), resource=pl.lit(resource))
-        for agency, resource, scan in _layer(district, "results", resources)
-    ]
+    frames = []
+    for agency, resource, scan in _layer(district, "results", resources):
+        known = scan.collect_schema()  # a table begun by an earlier release lacks a column until its resource's next delivery
+        columns = [pl.col(name) if name in known else pl.lit(None, dtype=_RESULTS.schema[name]).alias(name) for name in names]
+        rows = scan.filter(wanted).select(pl.col("_delivery").alias("delivery"), *columns).collect()
+        frames.append(rows.with_columns(agency=pl.lit(agency), resource=pl.lit(resource)))
     found = pl.concat(frames) if frames else pl.DataFrame(schema=_RESULTS.schema).drop("data_date", "delivery_state", "current")
     latest = pl.col("validated_at") == pl.col("validated_at").max().over("resource")
     return found.join(days, on="delivery", how="left").with_columns(current=latest)
@@ -157,7 +156,8 @@ _RESULTS = SystemTable(
         "delivery_state": (pl.String, "交付状态"), "rule": (pl.String, "规则"), "rule_title": (pl.String, "说明"),
         "dimension": (pl.String, "维度"), "severity": (pl.String, "严重程度"), "on_failure": (pl.String, "后果"),
         "scope": (pl.String, "范围"), "outcome": (pl.String, "结论"), "evaluated": (pl.Int64, "评价数 B"), "passed": (pl.Int64, "符合数 A"),
-        "failed": (pl.Int64, "不符合数"), "reason": (pl.String, "未评价的原因"), "validated_at": (INSTANT, "校验时间"), "current": (pl.Boolean, "是否该资源最近一次"),
+        "failed": (pl.Int64, "不符合数"), "reason": (pl.String, "未评价的原因"), "unfused_seconds": (pl.Float64, "逐格判定秒数"),
+        "validated_at": (INSTANT, "校验时间"), "current": (pl.Boolean, "是否该资源最近一次"),
     },
     results_of,
 )  # fmt: skip

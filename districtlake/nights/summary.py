@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 from sqlalchemy import func, select
 
 from districtlake.clock import SHANGHAI, local_date
@@ -19,7 +20,9 @@ from districtlake.nights.missing import missing
 from districtlake.nights.record import Alarm, Begun, latest
 from districtlake.nights.tables_now import problem_matrix, table_rows, timeliness_now
 from districtlake.notifications.sending import counts
+from districtlake.quality.results import slow_rules
 from districtlake.store.tables import Delivery, Night, Operation, Ticket
+from districtlake.warehouse.tables import scan_table
 
 CONSERVED = ("inserted", "changed", "unchanged", "duplicates", "quarantined", "held")
 TREND_NIGHTS = 14
@@ -70,6 +73,7 @@ def night_summary(
         "left_out": [*waiting, *faults, *left_out],
         "runs": list(runs),
         "timing": {**timing, "seconds": round(seconds, 2)},
+        "slow_rules": _slow_rules(district, deliveries),
         "seconds": round(seconds, 2),
         "note": district.policy.note,
     }  # fmt: skip
@@ -90,6 +94,25 @@ def figures_of(summary: Mapping[str, Any]) -> dict[str, Any]:
         "tickets_open": summary["tickets"]["open"], "tickets_overdue": summary["tickets"]["overdue"],
         "attention": len(summary["attention"]), "missing": len(summary["missing"]), "seconds": summary["seconds"],
     }  # fmt: skip
+
+
+def _slow_rules(district: District, deliveries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Rules that were judged cell by cell in these deliveries (``resource, rule, seconds``), slowest first."""
+    slow = []
+    for resource in sorted({str(row["resource"]) for row in deliveries}):
+        try:
+            results = (
+                scan_table(district.lake, "results", resource)
+                .filter(pl.col("_delivery").is_in([row["id"] for row in deliveries]))
+                .collect()
+            )
+        except Exception:
+            continue
+        taken: dict[str, float] = {}
+        for rule, seconds in slow_rules(results):
+            taken[rule] = taken.get(rule, 0.0) + seconds
+        slow += [{"resource": resource, "rule": rule, "seconds": round(seconds, 3)} for rule, seconds in taken.items()]
+    return sorted(slow, key=lambda row: -row["seconds"])
 
 
 def last_operation(district: District) -> int:

@@ -15,12 +15,15 @@ SCHEMA: dict[str, Any] = {
     "_delivery": pl.String, "rule": pl.String, "rule_version": pl.Int64, "rule_title": pl.String, "items": pl.String,
     "expectation": pl.String, "dimension": pl.String, "severity": pl.String, "on_failure": pl.String, "scope": pl.String,
     "outcome": pl.String, "evaluated": pl.Int64, "passed": pl.Int64, "failed": pl.Int64, "observed": pl.String,
-    "reason": pl.String, "validated_at": pl.Datetime("us", "UTC"),
+    "reason": pl.String, "validated_at": pl.Datetime("us", "UTC"), "unfused_seconds": pl.Float64,
 }  # fmt: skip
 
 
 def results_frame(results: Sequence[RuleResult], delivery: str, at: datetime) -> pl.DataFrame:
-    """The results of one delivery, schema ``SCHEMA``; A = ``passed``, B = ``evaluated`` (null: not evaluated)."""
+    """The results of one delivery, schema ``SCHEMA``; A = ``passed``, B = ``evaluated`` (null: not evaluated).
+
+    ``unfused_seconds`` is null where the engine's one pass judged the rule, else what judging it cell by cell took.
+    """
     rows = [
         {
             "_delivery": delivery, "rule": result.rule.id, "rule_version": result.rule.version, "rule_title": result.rule.title,
@@ -29,11 +32,19 @@ def results_frame(results: Sequence[RuleResult], delivery: str, at: datetime) ->
             "outcome": result.outcome, "evaluated": None if result.outcome == "not_evaluated" else result.evaluated,
             "passed": None if result.outcome == "not_evaluated" or result.evaluated is None else result.evaluated - result.failed,
             "failed": result.failed, "observed": None if result.observed is None else json.dumps(result.observed, ensure_ascii=False, default=str),
-            "reason": result.reason or None, "validated_at": at,
+            "reason": result.reason or None, "validated_at": at, "unfused_seconds": result.unfused_seconds,
         }
         for result in results
     ]  # fmt: skip
     return pl.DataFrame(rows, schema=SCHEMA)
+
+
+def slow_rules(results: pl.DataFrame) -> list[tuple[str, float]]:
+    """(rule, seconds) of those that were judged cell by cell, slowest first; none in results of an earlier release."""
+    if "unfused_seconds" not in results.columns:
+        return []
+    slow = results.filter(pl.col("unfused_seconds").is_not_null()).sort("unfused_seconds", descending=True)
+    return [(row["rule"], row["unfused_seconds"]) for row in slow.iter_rows(named=True)]
 
 
 def by_dimension(results: pl.DataFrame) -> pl.DataFrame:

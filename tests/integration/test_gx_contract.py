@@ -14,6 +14,7 @@ import pytest
 
 from districtlake.quality.rules import Rule
 from expectations import session
+from expectations.aggregates import AGGREGATES
 from expectations.conditions import CONDITIONS
 from expectations.session import RESULT_FORMAT, load
 from expectations.sources import source_of
@@ -145,6 +146,82 @@ def test_every_fused_condition_is_a_metric_gx_knows_with_these_arguments(name: s
     compiler = inspect.getsource(CONDITIONS[name])
     for key in definition["metric_value_keys"]:
         assert key in compiler or "_within" in compiler or "_ordered" in compiler, f"{name} does not read {key}"
+
+
+@pytest.mark.parametrize("name", sorted(AGGREGATES))
+def test_every_fused_aggregate_is_a_metric_gx_knows(name: str) -> None:
+    from great_expectations.expectations.registry import _registered_metrics
+
+    definition = _registered_metrics[name]
+    assert "PandasExecutionEngine" in definition["providers"]
+    compiler = inspect.getsource(AGGREGATES[name])
+    for key in definition["metric_value_keys"]:
+        assert key in compiler, f"{name} does not read {key}"
+
+
+def test_one_pass_answers_conditions_lengths_and_aggregates() -> None:
+    """GX asks conditions on lengths a level late, and names the batch in every domain: foreseen, they are in the first pass."""
+    rules = [RULES[0], RULES[1], RULES[3], Rule("e", "t", (), "expect_column_value_lengths_to_equal", {"column": "s", "value": 1})]
+    done = run(suite(rules), FRAME)
+    assert done.engine.passes == 1
+    assert done.fell_through(rules) == []
+    only_lengths = run(suite([RULES[1], RULES[3]]), FRAME)
+    assert only_lengths.engine.passes == 1
+
+
+def test_z_scores_and_outliers_hand_their_statistics_by_these_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    from expectations import engine
+
+    given: dict[str, Any] = {}
+    real = engine.compile_condition
+
+    def watched(table: Any, name: str, domain: Any, values: Any) -> Any:
+        given[name] = values["_metrics"]
+        return real(table, name, domain, values)
+
+    monkeypatch.setattr(engine, "compile_condition", watched)
+    rules = [
+        Rule("z", "t", (), "expect_column_value_z_scores_to_be_less_than", {"column": "i", "threshold": 3, "double_sided": True}),
+        Rule("o", "t", (), "expect_column_values_to_not_be_outliers", {"column": "i"}),
+    ]
+    done = run(suite(rules), FRAME)
+    assert given["column_values.z_score.under_threshold"]["column_values.z_score.map"][0] == pytest.approx((5 / 3, 0.57735026919))
+    assert given["column_values.not_outliers"]["column.outlier_statistics"] == (1.5, 2.0, 0.5)
+    assert done.fell_through(rules) == []
+    assert [result.success for result in done.result.results] == [True, True]
+
+
+def test_unexpected_metrics_depend_on_their_condition_by_this_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    from expectations.engine import FusedEngine
+
+    seen: dict[str, set[str]] = {}
+    real = FusedEngine._answer
+
+    def watched(self: FusedEngine, metric: Any, *rest: Any) -> Any:
+        seen[metric.metric_name] = set(metric.metric_dependencies)
+        return real(self, metric, *rest)
+
+    monkeypatch.setattr(FusedEngine, "_answer", watched)
+    run(suite(RULES[:3]), FRAME)
+    assert "unexpected_condition" in seen["column_values.nonnull.unexpected_count"]
+    assert "unexpected_condition" in seen["column_values.nonnull.unexpected_values"]
+    assert "unexpected_condition" in seen["column_pair_values.equal.filtered_row_count"]
+    assert seen["column_values.value_length.between.condition"] >= {"column_values.value_length.map"}
+
+
+def test_another_table_is_named_in_the_domain() -> None:
+    """The engine knows by this key that a metric does not speak of the table it holds."""
+    rules = [Rule("t", "t", (), "expect_table_row_count_to_equal_other_table", {"other_table_name": "other"}, scope="table")]
+    (result,) = run(suite(rules), FRAME).result.results
+    assert session.raised(result)
+
+
+def test_the_registry_tells_which_engines_know_a_metric() -> None:
+    from great_expectations.expectations.registry import _registered_metrics
+
+    assert "PandasExecutionEngine" in _registered_metrics["column_values.between.condition"]["providers"]
+    assert "PandasExecutionEngine" not in _registered_metrics["column_values.match_like_pattern.condition"]["providers"]
+    assert "row_condition" in _registered_metrics["column_values.between.condition"]["metric_domain_keys"]
 
 
 def test_defaults_that_results_depend_on() -> None:
