@@ -1,7 +1,7 @@
 """The nightly run as a process of its own: ``python -m pipelines.nightly``. Its standard output is one JSON document a line.
 
 The command line and the schedule both start this. It writes down what the night owes, receives the inbox, runs each agency's job in
-turn (an agency's failure stops no other), raises tickets, sends the digests, builds the marts, writes the quality report, prunes the event log, compares what came of it with what
+turn (an agency's failure stops no other), compares the agencies' tables, raises tickets, sends the digests, builds the marts, writes the quality report, prunes the event log, compares what came of it with what
 was owed, writes the report, closes the record and ends with ``{"event": "finished", …}``. Without that last line the run has failed.
 """
 
@@ -91,6 +91,8 @@ def run(inbox: Path | None, emit: Emit, launched_by: str = "command line") -> in
         expected = expected_of(district, district.catalog.marts)
         record.expect(district, night.id, expected.as_dict())
         runs = step("agencies", lambda: _run_agencies(district, instance, emit, course, timing)) or []
+        # before routing: leads become tickets tonight
+        comparisons = step("comparisons", lambda: _compare(district, instance, emit)) or {}
         routed = step("routing", lambda: _route(district, emit)) or {}
         step("notify", lambda: _notify(district, emit))
         # after routing: marts tell of tonight's tickets, too
@@ -104,7 +106,7 @@ def run(inbox: Path | None, emit: Emit, launched_by: str = "command line") -> in
         def told() -> dict[str, Any]:
             raised = alarms(expected, course, tonight)
             return night_summary(
-                district, night, received=received, routed=routed, runs=runs, course=course, tonight=tonight, alarms=raised,
+                district, night, received=received, routed=routed, runs=runs, course=course, tonight=tonight, alarms=raised, comparisons=comparisons,
                 readers=marts_behind(district.catalog), marts=marts, quality=quality, timing=timing.as_dict(), left_out=[], seconds=time.monotonic() - started,
             )  # fmt: skip
 
@@ -172,6 +174,12 @@ def _write_quality(district: Any, emit: Emit) -> dict[str, Any]:
     }  # fmt: skip
     emit("quality", **told)
     return told
+
+
+def _compare(district: Any, instance: Any, emit: Emit) -> dict[str, Any]:
+    from pipelines.comparisons import run_comparisons
+
+    return run_comparisons(district, instance, emit)
 
 
 def _route(district: Any, emit: Emit) -> dict[str, Any]:

@@ -16,9 +16,12 @@ from districtlake.tickets.outbox import Package, write_packages
 from districtlake.tickets.overdue import raise_overdue
 from districtlake.tickets.raise_tickets import raise_tickets
 from districtlake.tickets.seal import seal_of
-from districtlake.warehouse.commit import read
 from districtlake.warehouse.history import current
-from districtlake.warehouse.tables import address, scan_delta
+from districtlake.warehouse.leads import findings, leads_version
+from districtlake.warehouse.tables import address
+
+LEADS = "comparisons.leads"
+"""Under this the version of the table of leads stands among those of the registers."""
 
 
 @dataclass
@@ -45,6 +48,9 @@ def route(district: District, seen: Mapping[str, int] | None = None) -> Routed:
     lose nothing and double nothing.
     """
     routed = Routed(seen=dict(seen or {}))
+    leads = leads_version(district.lake)
+    if routed.seen.get(LEADS) != leads:  # a lead may be about any resource
+        routed.seen = {}
     for resource in sorted(district.catalog.resources):
         path = address(district.lake, "problems", resource)
         if not DeltaTable.is_deltatable(str(path)):
@@ -62,6 +68,7 @@ def route(district: District, seen: Mapping[str, int] | None = None) -> Routed:
         routed.opened += len(raised.new) + len(raised.reopened)
         routed.closed += len(raised.closed)
         routed.seen[resource] = reader.version
+    routed.seen[LEADS] = leads
     late = raise_overdue(
         district.store, partial(updates_due, district), clock=district.clock, policy=district.policy, calendar=district.calendar
     )
@@ -70,7 +77,7 @@ def route(district: District, seen: Mapping[str, int] | None = None) -> Routed:
     routed.closed += len(verify_all(district, district.catalog, lambda resource: current(district.lake, resource)))
     routed.escalated = len(escalate(district))
     routed.packages = write_packages(
-        district.store, lambda resource: read(district.lake, "problems", resource), district.catalog, district.settings.outbox,
+        district.store, lambda resource: findings(district.lake, resource), district.catalog, district.settings.outbox,
         district.clock, policy=district.policy, seal=seal_of(district.settings.secrets),
     )  # fmt: skip
     return routed
@@ -83,6 +90,5 @@ class _Reader:
         self._lake, self._resource, self.version = district.lake, resource, -1
 
     def __call__(self) -> pl.DataFrame:
-        table = DeltaTable(str(address(self._lake, "problems", self._resource)))
-        self.version = table.version()
-        return scan_delta(table).collect()
+        self.version = DeltaTable(str(address(self._lake, "problems", self._resource))).version()
+        return findings(self._lake, self._resource)

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import combinations, permutations, product
+from itertools import combinations, product
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from districtlake.catalog.duplicates import duplicates
 from districtlake.catalog.globs import overlap
 from districtlake.catalog.load import Loaded, read_catalog
 from districtlake.catalog.model_faults import close_to
@@ -252,35 +253,61 @@ def _globs(context: Context) -> Iterator[Finding]:
 
 
 def _duplicate_collection(context: Context) -> Iterator[Finding]:
-    """Article 10 paragraph 4, Article 12: what can be had through sharing is not collected again.
-
-    A resource collects again when it holds the identifier of another agency's objects (the elements of that resource's key)
-    and beside it another element that names the same property of the same class of objects.
-    """
-    catalog = context.catalog
-    by_id = {resource.id: resource for resource in catalog.resources.values()}
-    held = {id_: {item.element for item in resource.items} for id_, resource in by_id.items()}
-    keys = {id_: frozenset(resource.item(name).element for name in resource.key) for id_, resource in by_id.items()}
-
-    def identifies(source: Resource, collector: Resource) -> bool:
-        return bool(keys[source.id]) and keys[source.id] <= held[collector.id]
-
-    def authority(resource: Resource) -> tuple[int, str]:
-        """Of two that could each have it from the other, the one with the simpler key describes the object itself."""
-        return len(keys[resource.id]), resource.id
-
-    for collector, source in permutations(by_id.values(), 2):
-        if collector.agency == source.agency or not identifies(source, collector):
+    """Article 10 paragraph 4, Article 12: what can be had through sharing is not collected again."""
+    for one in duplicates(context.catalog):
+        if one.evidence:
             continue
-        refers = any(item.references and item.references.resource == source.id for item in collector.items)
-        if not refers and identifies(collector, source) and authority(collector) < authority(source):
+        collector = context.catalog.resources[one.resource]
+        problem = f"{one.title} can be had through sharing from {one.source} (Article 10 paragraph 4, Article 12)"
+        remedy = f"Drop the item and refer to {one.source}, unless it is delivered as evidence for comparison."
+        yield Finding(collector.file, f"items[{one.item}]", problem, remedy, "warning")
+
+
+def _comparisons(context: Context) -> Iterator[Finding]:
+    """A comparison believes its right side: the one-source matrix must say so, and must not say so of the left one."""
+    facts = {(fact.element, fact.subject): fact for fact in context.catalog.facts.values()}
+    for comparison in context.catalog.comparisons.values():
+        named = comparison.authority
+        fact = facts.get((named.element, named.subject))
+        if fact is None:
+            known = [f"{element} of {subject}" for element, subject in facts]
+            problem = f"the one-source matrix has no entry for {named.element} of {named.subject}"
+            remedy = f"{close_to(f'{named.element} of {named.subject}', known)}Add it to authority.yaml, or name another entry."
+            yield Finding(comparison.file, "authority", problem, remedy)
             continue
-        for item in collector.items:
-            own = item.name in collector.key or item.references is not None  # identifies the row, or says where it is from
-            if not own and catalog.element_of(item).object_class and item.element in held[source.id] - keys[source.id]:
-                problem = f"{item.title} can be had through sharing from {source.id} (Article 10 paragraph 4, Article 12)"
-                remedy = f"Drop the item and refer to {source.id}, unless it is delivered as evidence for comparison."
-                yield Finding(collector.file, f"items[{item.name}]", problem, remedy, "warning")
+        believed = [side.resource for side in comparison.right]
+        behind = {*fact.resources, *(one.rpartition(".")[0] for one in fact.evidence)}
+        if not set(believed) & set(fact.resources) and not set(believed) & set(context.catalog.marts):
+            problem = f"the right side ({', '.join(believed)}) is no authority for {fact.title}: that is {', '.join(fact.resources)}"
+            yield Finding(
+                comparison.file, "right", problem, "Hold the left side against the authority, or name another entry under 'authority'."
+            )
+        for index, left in enumerate(comparison.left):
+            if left.resource in fact.resources:
+                problem = f"{left.resource} is itself the authority for {fact.title}, and would be asked first"
+                yield Finding(
+                    comparison.file, f"left[{index}]", problem, "Ask the other side, or name another entry under 'authority'.", "warning"
+                )
+        for index, other in enumerate(believed):
+            if index and other not in behind and other not in context.catalog.marts:
+                problem = f"{other} is neither authority nor evidence for {fact.title}"
+                yield Finding(comparison.file, f"right[{index}]", problem, "Declare it as evidence in authority.yaml.", "warning")
+
+
+def _facts(context: Context) -> Iterator[Finding]:
+    """One source per element and subject, and one that holds the element it is asked for."""
+    first: dict[tuple[str, str], str] = {}
+    for fact in context.catalog.facts.values():
+        file = context.files["fact", fact.id]
+        other = first.setdefault((fact.element, fact.subject), fact.id)
+        if other != fact.id:
+            problem = f"{fact.element} of {fact.subject} has its source in the entry '{other}' already"
+            yield Finding(file, fact.id, problem, "One fact, one source (Article 12): keep one entry.")
+        for resource, item in fact.authorities:
+            held = context.catalog.resources[resource].item(item).element
+            if held != fact.element:
+                problem = f"{resource}.{item} is the element '{held}', not '{fact.element}'"
+                yield Finding(file, f"{fact.id}.source", problem, f"Name the item of {resource} that holds '{fact.element}'.")
 
 
 CROSS_CHECKS: tuple[Callable[[Context], Iterator[Finding]], ...] = (
@@ -290,4 +317,6 @@ CROSS_CHECKS: tuple[Callable[[Context], Iterator[Finding]], ...] = (
     _codes,
     _globs,
     _duplicate_collection,
+    _facts,
+    _comparisons,
 )

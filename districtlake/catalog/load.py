@@ -1,21 +1,22 @@
 """The catalogue folders as a ``Catalog``. One folder holds ``agencies.yaml``, ``standards/elements.yaml``,
-``standards/codes/<list>.yaml``, ``resources/<agency>/<resource>.yaml``, ``marts/libraries.yaml`` and ``marts/<library>/<mart>.yaml``
-with its SQL beside it; no file lists the others.
+``standards/codes/<list>.yaml``, ``resources/<agency>/<resource>.yaml``, ``marts/libraries.yaml``, ``marts/<library>/<mart>.yaml``
+with its SQL beside it, ``authority.yaml`` and ``comparisons/<comparison>.yaml``; no file lists the others.
 
 A file's name is its entry's name, a resource's folder is its agency. Several folders add up; nothing may be defined twice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from districtlake.catalog.comparison_links import Fault, faults_of_comparison, faults_of_fact
 from districtlake.catalog.model_faults import close_to, faults_of
-from districtlake.catalog.models import Agency, Catalog, CodeList, Element, Library, Mart, Resource
+from districtlake.catalog.models import Agency, Catalog, CodeList, Comparison, Element, Fact, Library, Mart, Resource
 from districtlake.catalog.yaml_file import CatalogFault, file_name, line_of, read_mapping
 from districtlake.errors import CatalogError
 
@@ -27,7 +28,7 @@ class Loaded:
     """A catalogue as far as it could be used, its faults, and where each entry stands.
 
     Attributes:
-        files: ("agency" | "element" | "code list" | "resource" | "library" | "mart", id) -> file, as messages name it.
+        files: ("agency" | "element" | "code list" | "resource" | "library" | "mart" | "comparison" | "fact", id) -> file, as messages name it.
     """
 
     catalog: Catalog
@@ -75,6 +76,8 @@ class _Reader:
         self.resources: dict[str, Resource] = {}
         self.libraries: dict[str, Library] = {}
         self.marts: dict[str, Mart] = {}
+        self.comparisons: dict[str, Comparison] = {}
+        self.facts: dict[str, Fact] = {}
         self.paths: dict[tuple[str, str], Path] = {}  # (kind of entry, id) -> its file
         self.broken: set[str] = set()  # ids of resources whose file is faulty
 
@@ -97,6 +100,9 @@ class _Reader:
                 injected = {"agency": agency.name, "name": path.stem}
                 self._one(path, Resource, "resource", self.resources, injected, f"{agency.name}.{path.stem}", file=file_name(path))
         self._read_marts(folder / "marts")
+        self._entries(folder / "authority.yaml", Fact, "fact", self.facts)
+        for path in self._yaml_files(folder / "comparisons"):
+            self._one(path, Comparison, "comparison", self.comparisons, {"id": path.stem}, path.stem, file=file_name(path))
 
     def _read_marts(self, folder: Path) -> None:
         self._entries(folder / "libraries.yaml", Library, "library", self.libraries)
@@ -201,10 +207,32 @@ class _Reader:
         for mart in list(self.marts.values()):
             if not self._mart_usable(mart):
                 del self.marts[mart.id]
-        return Catalog(
+        catalog = Catalog(
             agencies=self.agencies, elements=self.elements, code_lists=self.code_lists, resources=self.resources,
             libraries=self.libraries, marts=self.marts,
         )  # fmt: skip
+        return catalog.model_copy(
+            update={
+                "comparisons": self._linked(self.comparisons, "comparison", faults_of_comparison, catalog),
+                "facts": self._linked(self.facts, "fact", faults_of_fact, catalog),
+            }
+        )
+
+    def _linked(
+        self, entries: dict[str, Model], what: str, faults: Callable[[Model, Catalog], Iterator[Fault]], catalog: Catalog
+    ) -> dict[str, Model]:
+        """The entries that name nothing unknown; a fault that another fault explains (a broken resource) is not told twice."""
+        usable = {}
+        for id_, entry in entries.items():
+            found = list(faults(entry, catalog))
+            for loc, problem, hint in found:
+                if not any(f"'{broken}'" in problem for broken in self.broken):
+                    path = self.paths[what, id_]
+                    place = "".join(f"[{step + 1}]" if isinstance(step, int) else f".{step}" for step in loc).removeprefix(".")
+                    self.faults.append(CatalogFault(file_name(path), f"{place} ({line_of(path, loc)})", problem, hint))
+            if not found:
+                usable[id_] = entry
+        return usable
 
     def _mart_usable(self, mart: Mart) -> bool:
         path = self.paths["mart", mart.id]

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from districtlake.catalog.comparisons import AsOf, Authority, Comparison, Condition, Left, Side
 from districtlake.catalog.marts import Incremental, MartColumn
 from districtlake.catalog.models import (
     Agency,
@@ -36,6 +37,12 @@ _PARTS: dict[str, type[BaseModel]] = {
     "checks": Check,
     "columns": MartColumn,
     "incremental": Incremental,
+    "left": Left,
+    "right": Side,
+    "unless": Side,
+    "flag_when": Condition,
+    "as_of": AsOf,
+    "authority": Authority,
 }
 """The model below a key, to know which keys are allowed there."""
 
@@ -93,7 +100,7 @@ def _model_at(loc: Sequence[int | str], model: type[BaseModel]) -> type[BaseMode
 def _keys_of(model: type[BaseModel]) -> list[str]:
     named_by_path: dict[type[BaseModel], tuple[str, ...]] = {
         Resource: ("agency", "name", "file"), Mart: ("library", "name", "file", "sql", "sql_file"), Agency: ("id",), Element: ("id",),
-        CodeList: ("id",), Library: ("id",),
+        CodeList: ("id",), Library: ("id",), Comparison: ("id", "file"),
     }  # fmt: skip
     hidden = named_by_path.get(model, ())
     return [field.alias or name for name, field in model.model_fields.items() if name not in hidden]

@@ -12,7 +12,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
-from districtlake.catalog.marts import Library, Mart
+from districtlake.catalog.authority import Fact
+from districtlake.catalog.comparisons import Comparison
+from districtlake.catalog.marts import Library, Mart, MartColumn
 from districtlake.catalog.parts import (
     COLUMN_ARGUMENTS,
     DIMENSION_TITLES,
@@ -31,8 +33,8 @@ from districtlake.catalog.parts import (
 )
 
 __all__ = [
-    "COLUMN_ARGUMENTS", "DELIVERY_COLUMNS", "DIMENSION_TITLES", "Agency", "Catalog", "Check", "CodeList", "Cycle", "Dimension", "Element",
-    "Frozen", "Identifier", "Item", "Library", "Mart", "Mode", "NonEmpty", "OnFailure", "Opening", "Reference", "Resource", "RuleId",
+    "COLUMN_ARGUMENTS", "DELIVERY_COLUMNS", "DIMENSION_TITLES", "Agency", "Catalog", "Check", "CodeList", "Comparison", "Cycle", "Dimension", "Element",
+    "Fact", "Frozen", "Identifier", "Item", "Library", "Mart", "MartColumn", "Mode", "NonEmpty", "OnFailure", "Opening", "Reference", "Resource", "RuleId",
     "SampleQuery", "Sensitivity", "Severity", "Sharing", "Source",
 ]  # fmt: skip
 
@@ -314,6 +316,8 @@ class Catalog(Frozen):
     resources: dict[str, Resource]  # by "agency.resource"
     libraries: dict[str, Library] = Field(default_factory=dict)
     marts: dict[str, Mart] = Field(default_factory=dict)  # by "library.mart"
+    comparisons: dict[str, Comparison] = Field(default_factory=dict)
+    facts: dict[str, Fact] = Field(default_factory=dict)  # the one-source matrix
 
     def element_of(self, item: Item) -> Element:
         return self.elements[item.element]

@@ -10,6 +10,7 @@ import typer
 
 from districtlake.cli import (
     catalog,
+    comparisons,
     deliveries,
     demo,
     dictionary,
@@ -54,6 +55,7 @@ app.command("show")(tables.show)
 app.command("history")(tables.history)
 app.command("sql")(sql.sql)
 app.command("dictionary")(dictionary.dictionary)
+app.add_typer(comparisons.app, name="comparisons")
 app.add_typer(marts.app, name="marts")
 app.add_typer(notifications.app, name="notifications")
 app.add_typer(portal.app, name="portal")

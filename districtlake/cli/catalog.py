@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -21,13 +22,14 @@ def check(as_json: Json = False) -> None:
     """
     from districtlake.catalog.check import check_catalog, in_order
     from districtlake.catalog.load import read_catalog
+    from districtlake.comparison.check import check_comparisons
     from districtlake.marts.check import check_marts
     from districtlake.quality.check import check_own_expectations
     from districtlake.settings import Settings
 
     dirs = Settings.from_environment().catalog_dirs
     loaded = read_catalog(dirs)
-    findings = in_order([*check_catalog(dirs), *check_own_expectations(loaded), *check_marts(loaded)])
+    findings = in_order([*check_catalog(dirs), *check_own_expectations(loaded), *check_marts(loaded), *check_comparisons(loaded)])
     wrong = [finding for finding in findings if finding.level == "error"]
     rows = [{"level": f.level, "file": f.file, "key": f.key, "problem": f.problem, "remedy": f.remedy} for f in findings]
     if as_json:
@@ -43,6 +45,47 @@ def check(as_json: Json = False) -> None:
         console.print(f"{len(wrong)} 个错误，{len(rows) - len(wrong)} 个警告。")
     if wrong:
         raise typer.Exit(1)
+
+
+@app.command("duplicates")
+def list_duplicates(
+    as_csv: Annotated[Path | None, typer.Option("--csv", help="同时写成 CSV 文件（UTF-8，带 BOM，可用 Excel 打开）")] = None,
+    as_json: Json = False,
+) -> None:
+    """重复采集报告：哪些数据项可通过共享从权威来源取得，却又采集了一遍（第十条第四款、第十二条）。
+
+    例：districtlake catalog duplicates --csv 重复采集.csv
+    """
+    import csv
+
+    from districtlake.catalog.duplicates import duplicates
+    from districtlake.catalog.load import load_catalog
+    from districtlake.settings import Settings
+
+    catalog = load_catalog(Settings.from_environment().catalog_dirs)
+    rows = []
+    for one in duplicates(catalog):
+        collector, source = catalog.resources[one.resource], catalog.resources[one.source]
+        advice = "为比对保留" if one.evidence else "保留作比对依据，或改为引用权威来源" if one.compared else "停止采集，改为引用权威来源"
+        rows.append(
+            {
+                "agency": catalog.agencies[collector.agency].name, "resource": one.resource, "title": collector.title, "item": one.item,
+                "item_title": one.title, "authority_agency": catalog.agencies[source.agency].name, "authority": one.source,
+                "authority_item": one.source_item, "why": {"declared": "一数一源表", "structure": "资源结构"}[one.why],
+                "compared": "、".join(one.compared), "evidence": one.evidence, "advice": advice,
+            }
+        )  # fmt: skip
+    headings = {"agency": "采集单位", "title": "资源", "item_title": "数据项", "authority_agency": "权威单位", "authority": "权威来源", "why": "依据",
+                "compared": "用于比对", "advice": "建议"}  # fmt: skip
+    if as_csv is not None:
+        with as_csv.open("w", encoding="utf-8-sig", newline="") as file:
+            writer = csv.DictWriter(file, headings, extrasaction="ignore")
+            writer.writerow(headings)
+            writer.writerows(rows)
+    show_rows(rows, headings, as_json=as_json, empty="没有重复采集。")
+    if not as_json:
+        wrong = sum(not row["evidence"] for row in rows)
+        console.print(f"重复采集 {wrong} 项，另有为比对保留 {len(rows) - wrong} 项。" + (f" 已写入 {as_csv}。" if as_csv else ""))
 
 
 @app.command("list")

@@ -135,6 +135,8 @@ def render(summary: dict[str, Any]) -> None:
             counts = [f"{row[k]:,}" for k in ("rows", "stale", "history", "quarantine")]
             table.add_row(row["resource"], row["title"], *(["✗", "", "", ""] if row.get("error") else counts))
         console.print(table)
+    if summary.get("comparisons", {}).get("pairings"):
+        console.print(f"[bold]跨部门比对[/] {summary['comparisons']['line']}")
     if summary["marts"].get("marts"):
         console.print(counted(summary["marts"]))
     _attention(summary)

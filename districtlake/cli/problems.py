@@ -24,9 +24,12 @@ def problems(
 
     例：districtlake problems --agency market_regulation
     """
+    from deltalake import DeltaTable
+
     from districtlake.delivery.district import open_district
     from districtlake.quality.shown import shown
-    from districtlake.warehouse.history import scan
+    from districtlake.warehouse.leads import findings
+    from districtlake.warehouse.tables import address
 
     if state not in ("open", "closed", "all"):
         raise OperationRefused(f"There is no state {state}.", hint="States are: open, closed, all.")
@@ -37,12 +40,9 @@ def problems(
     for entry in wanted:
         if agency and entry.agency != agency:
             continue
-        try:
-            frame = scan(district.lake, "problems", entry.id)
-        except Exception as error:
-            if getattr(error, "code", "") != "not_found":
-                raise
+        if not DeltaTable.is_deltatable(str(address(district.lake, "problems", entry.id))):
             continue
+        frame = findings(district.lake, entry.id).lazy()
         if state != "all":
             frame = frame.filter(pl.col("state") == state)
         if rule:

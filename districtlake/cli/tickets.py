@@ -50,9 +50,9 @@ def _required_day(text: str) -> date:
 
 
 def _register(desk: Any) -> Callable[[str], pl.DataFrame]:
-    from districtlake.warehouse.commit import read
+    from districtlake.warehouse.leads import findings
 
-    return lambda resource: read(desk.lake, "problems", resource)
+    return lambda resource: findings(desk.lake, resource)
 
 
 def _told(desk: Any, number: str, as_json: bool) -> None:

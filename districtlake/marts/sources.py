@@ -54,6 +54,7 @@ class Inputs:
         self.district = district
         self._versions: dict[str, str] = {}
         self._frames: dict[str, pl.DataFrame] = {}
+        self._tables: dict[str, DeltaTable] = {}
 
     def version(self, source: str) -> str:
         """A Delta version as text, ``ABSENT``, or the digest of a system table's rows."""
@@ -64,6 +65,7 @@ class Inputs:
     def forget(self, source: str) -> None:
         """A mart was built: its next reader sees the new version."""
         self._versions.pop(source, None)
+        self._tables.pop(source, None)
 
     def versions(self, sources: Sequence[str]) -> dict[str, str]:
         return {source: self.version(source) for source in sources}
@@ -79,12 +81,14 @@ class Inputs:
             return digest(frame)
         if not DeltaTable.is_deltatable(str(self.path(source))):
             return ABSENT
-        return str(self._open(source).version())
+        return str(self.table(source).version())
 
-    def _open(self, source: str, version: int | None = None) -> DeltaTable:
-        """Raises ``MartError``: one source's damaged table stops the marts that read it, and no other."""
+    def table(self, source: str) -> DeltaTable:
+        """The Delta table at its pinned version, opened once. Raises ``MartError``: one source's damaged table stops what reads it, no other."""
         try:
-            return DeltaTable(str(self.path(source)), version=version)
+            if source not in self._tables:
+                self._tables[source] = DeltaTable(str(self.path(source)))
+            return self._tables[source]
         except (DeltaError, OSError) as error:
             raise MartError(
                 f"The table of {source} does not open ({type(error).__name__}).", hint="从备份恢复该表，或检查磁盘与权限。"
@@ -100,7 +104,7 @@ class Inputs:
             return self._frames[source].to_arrow()
         if version == ABSENT:
             return pl.DataFrame(schema=self.schema(source)).to_arrow()
-        return files_of(self._open(source, int(version)))
+        return files_of(self.table(source))
 
     def schema(self, source: str) -> pl.Schema:
         schema = source_schema(source, self.district.catalog)
@@ -210,11 +214,16 @@ def select(
         if affected is not None:
             keys = ", ".join(_quoted(affected.columns))
             sql += f" WHERE ({keys}) IN (SELECT {keys} FROM {AFFECTED})"
-        return _within_limits(connection, sql, inputs.district.settings)
+        return rows_within_limits(connection, sql, inputs.district.settings)
 
 
-def _within_limits(connection: duckdb.DuckDBPyConnection, sql: str, settings: Settings) -> pl.DataFrame:
+def rows_within_limits(
+    connection: duckdb.DuckDBPyConnection, sql: str, settings: Settings,
+    remedy: str = "Correct the mart's SQL; districtlake catalog check shows the line.",
+) -> pl.DataFrame:  # fmt: skip
     """The rows; DuckDB's own limit does not count what it hands over, and a join without a condition would take the night with it.
+
+    ``remedy``: what to do when DuckDB refuses the statement.
 
     Raises:
         MartError: DuckDB refuses the statement, or it takes too much memory or time.
@@ -239,8 +248,6 @@ def _within_limits(connection: duckdb.DuckDBPyConnection, sql: str, settings: Se
             raise MartError(
                 f"The SELECT was stopped after {settings.mart_seconds:g} seconds.", hint="Narrow it, or raise DISTRICTLAKE_MART_SECONDS."
             ) from None
-        raise MartError(
-            f"DuckDB: {duck_words(error).rstrip('.')}.", hint="Correct the mart's SQL; districtlake catalog check shows the line."
-        ) from None
+        raise MartError(f"DuckDB: {duck_words(error).rstrip('.')}.", hint=remedy) from None
     finally:
         timer.cancel()

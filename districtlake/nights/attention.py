@@ -48,6 +48,8 @@ def attention_of(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
             continue  # it waits for one that is told here itself
         kept = "未能更新，保留上一版" if mart.get("kept", True) else "未能生成，尚无任何一版"
         add("failed", f"数据集市 {mart['title']}（{mart['id']}）{kept}", mart.get("why", ""), mart.get("hint", ""))
+    for row in summary.get("comparisons", {}).get("failed", []):
+        add("failed", f"比对“{row['title']}”（{row['pairing']}）未能进行，已有线索保留", row["why"], row["hint"])
     for alarm in summary["before"]:
         add("warning", alarm["message"], remedy="本次运行已接着处理；原因请核查。")
     if summary["tickets"]["overdue"]:

@@ -126,6 +126,7 @@ def text_of(summary: Mapping[str, Any]) -> str:
         f"工单 新开 {summary['tickets']['opened']}，办结 {summary['tickets']['closed']}，在办 {summary['tickets']['open']}，"
         f"逾期 {summary['tickets']['overdue']}。",
         *([f"数据质量：{summary['quality']['headline']}。"] if summary.get("quality") else []),
+        *([f"跨部门比对 {summary['comparisons']['line']}。"] if summary.get("comparisons", {}).get("pairings") else []),
         *(f"没有做：{text}" for text in summary["left_out"]),
         "",
         f"用时 {summary['timing']['seconds']:.1f} 秒。{summary['note']}。",

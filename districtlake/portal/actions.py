@@ -15,7 +15,7 @@ from districtlake.errors import DistrictLakeError
 from districtlake.tickets import dispositions, grouping, handling, suspension
 from districtlake.tickets.machine import Actor, possible
 from districtlake.tickets.queries import TicketView
-from districtlake.warehouse.commit import read
+from districtlake.warehouse.leads import findings
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Action:
 
 
 def _register(district: District) -> Callable[[str], pl.DataFrame]:
-    return lambda resource: read(district.lake, "problems", resource)
+    return lambda resource: findings(district.lake, resource)
 
 
 def _required(day: date | None) -> date:

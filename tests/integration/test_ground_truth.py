@@ -6,16 +6,20 @@ import os
 import random
 from collections import defaultdict
 from collections.abc import Callable
-from datetime import date, timedelta
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
+from districtlake.clock import SHANGHAI, FixedClock
+from districtlake.comparison.compare import compare
 from districtlake.delivery.process import Outcome
 from districtlake.demo import RESOURCES, generate, read_ground_truth, read_leads
 from districtlake.warehouse.commit import read
+from districtlake.warehouse.leads import read_leads as read_stored_leads
 from tests.comparisons import leads_in
 from tests.running import engine, run_folder
 
@@ -79,6 +83,23 @@ def test_every_seeded_fault_is_found_and_no_clean_row_accused(
         if lead.day == f"{last}"
     }
     assert leads_in(lambda resource: read(district.lake, "warehouse", resource), RESOURCES, last) == told
+    at_the_end = replace(district, clock=FixedClock(datetime.combine(last, datetime.max.time(), SHANGHAI)))
+    done = compare(at_the_end)
+    assert {one.outcome for one in done} == {"compared"}, [one for one in done if one.outcome != "compared"]
+    assert _found(read_stored_leads(district.lake)) == told, f"seed {seed}"
+
+
+def _found(leads: pl.DataFrame) -> set[tuple[Any, ...]]:
+    """The open leads as the truth names them."""
+    return {
+        (
+            row["code"],
+            row["resource"].split(".")[1],
+            tuple(row["key"].split("|")),
+            tuple(row["right_key"].split("|")) if row["right_key"] else (),
+        )
+        for row in leads.filter(pl.col("state") == "open").iter_rows(named=True)
+    }
 
 
 def _coded(key: str) -> str:

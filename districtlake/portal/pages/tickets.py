@@ -27,7 +27,7 @@ from districtlake.tickets.machine import STAGES
 from districtlake.tickets.membership import problems_under
 from districtlake.tickets.queries import Event, TicketView, due_state, ticket_events, view_of
 from districtlake.tickets.search import SORTS, Filters, search, standings
-from districtlake.warehouse.history import scan
+from districtlake.warehouse.leads import findings
 from districtlake.warehouse.tables import address
 
 router = APIRouter()
@@ -131,7 +131,7 @@ def _rows(visit: Visit, found: TicketView, unmasked: bool, at: int) -> tuple[lis
         return [], 0
     with district.store.session(read_only=True) as session:
         listed = problems_under(session, [found.id])["problem_id"]
-    frame = scan(district.lake, "problems", found.resource).filter(pl.col("problem_id").is_in(listed.implode())).collect()
+    frame = findings(district.lake, found.resource, listed)
     part = frame.sort(pl.col("state") != "open", "file", "sheet", "row", nulls_last=True).slice((at - 1) * ROWS, ROWS)
     resource = catalog.resources[found.resource]
     if unmasked and part.height:
