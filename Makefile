@@ -32,7 +32,7 @@ TICKETS ?= 5000
 PROBLEMS ?= 100000
 TESTS ?= tests
 
-.PHONY: dictionary help nightly next-day ui daemon test test-all lint format types lock clean reset doctor bench-way bench-many bench-nightly bench-portal bench-validate notebook portal
+.PHONY: dictionary help nightly next-day ui daemon test test-all lint format types lock clean reset doctor bench-way bench-many bench-nightly bench-portal bench-validate bench-compare notebook portal
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -97,6 +97,9 @@ bench-nightly: $(DEV_READY) ## the demonstration's night at SIZE and at ten time
 
 bench-portal: $(DEV_READY) ## USERS at browsers for DURATION seconds, over TICKETS and PROBLEMS: p50, p95, p99 of every page
 	@$(BIN)/python -m benchmarks.portal --users $(USERS) --seconds $(DURATION) --tickets $(TICKETS) --problems $(PROBLEMS)
+
+bench-compare: $(DEV_READY) ## ROWS × ROWS of two registers compared: first night and the next, beside hand-written DuckDB and pandas
+	@$(BIN)/python -m benchmarks.compare --rows $(ROWS)
 
 bench-way: $(DEV_READY) ## ROWS × COLUMNS the whole way, beside a hand-written Polars script; KIND=snapshot|incremental FORM=csv|xlsx
 	@$(BIN)/python -m benchmarks.way --rows $(ROWS) --columns $(COLUMNS) --kind $(KIND) --form $(FORM)

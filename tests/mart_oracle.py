@@ -39,6 +39,12 @@ def mean_of(values: pd.Series) -> float | None:
     return round(sum(known) / len(known), 6) if known else None
 
 
+def since_of(row: dict[str, Any]) -> date:
+    """The Shanghai day from which a version of a row is valid."""
+    valid: datetime = row["_valid_from"]
+    return valid.astimezone(SHANGHAI).date()
+
+
 class Oracle:
     """The tables of one district as pandas frames of Python objects, and the marts made from them."""
 
@@ -235,6 +241,95 @@ class Oracle:
                 }
             )  # fmt: skip
         return made
+
+    # one source ----------------------------------------------------------------------------------------------------
+    @staticmethod
+    def _golden(fact: str, value: Any, source: str, row: dict[str, Any]) -> dict[str, Any]:
+        return {"fact": fact, "value": str(value), "source": source, "delivery": row["_delivery"], "since": since_of(row)}
+
+    def population__golden_values(self) -> list[dict[str, Any]]:
+        found: dict[tuple[str, str], dict[str, Any]] = {}
+        items = {
+            "person_name": "name",
+            "person_sex": "sex",
+            "person_ethnicity": "ethnicity",
+            "person_birth_date": "birth_date",
+            "person_residence_status": "status",
+        }
+        for resource, facts in (
+            ("public_security_bureau.population", items), ("public_security_bureau.deaths", {"person_legal_death": "death_date"}),
+        ):  # fmt: skip
+            for row in self._rows(resource):
+                for fact, item in facts.items():
+                    if given(row[item]):
+                        found[row["citizen_id"], fact] = self._golden(fact, row[item], resource, row)
+        newest = sorted(
+            self._rows("public_security_bureau.temporary_residents"),
+            key=lambda row: (row["registered_date"] or date.min, row["registration_no"]),
+        )
+        for row in reversed(newest):
+            if given(row["name"]):
+                found.setdefault(
+                    (row["citizen_id"], "person_name"),
+                    self._golden("person_name", row["name"], "public_security_bureau.temporary_residents", row),
+                )
+        certified = [row for row in self._rows("health_bureau.death_certificates") if given(row["death_date"]) and given(row["citizen_id"])]
+        for row in sorted(certified, key=lambda row: (row["death_date"], row["certificate_no"])):
+            made = self._golden("person_certified_death", row["death_date"], "health_bureau.death_certificates", row)
+            found.setdefault((row["citizen_id"], "person_certified_death"), made)
+        return [{"citizen_id": person, **made} for (person, _), made in found.items()]
+
+    def legal_entities__golden_values(self) -> list[dict[str, Any]]:
+        registers = {
+            "market_regulation.business_entities": {
+                "company_name": "name", "company_type": "entity_type", "company_status": "status", "company_industry": "industry",
+                "company_representative": "legal_representative",
+            },
+            "civil_affairs_bureau.social_organisations": {"social_organisation_name": "name", "social_organisation_status": "status"},
+            "agriculture_bureau.collective_economies": {"collective_name": "name"},
+            "education_bureau.schools": {"school_name": "name"},
+            "health_bureau.medical_institutions": {"institution_name": "name"},
+        }  # fmt: skip
+        found: dict[tuple[str, str], dict[str, Any]] = {}
+        for resource, facts in registers.items():
+            rows = self._rows(resource)
+            if resource == "health_bureau.medical_institutions":
+                rows = sorted(rows, key=lambda row: row["registration_no"])
+            for row in rows:
+                for fact, item in facts.items():
+                    if given(row["uscc"]) and given(row[item]):
+                        found.setdefault((row["uscc"], fact), {"uscc": row["uscc"], **self._golden(fact, row[item], resource, row)})
+        return list(found.values())
+
+    def supervision__source_conflicts(self) -> list[dict[str, Any]]:
+        golden = {(row["fact"], row["citizen_id"]): row for row in self.population__golden_values()}
+        golden |= {(row["fact"], row["uscc"]): row for row in self.legal_entities__golden_values()}
+        others = (
+            ("person_name", "civil_affairs_bureau.low_income_persons", "citizen_id", "name", "household_no"),
+            ("person_name", "education_bureau.students", "citizen_id", "name", "student_no"),
+            ("person_name", "towns_and_streets.grid_visits", "citizen_id", "name", "visit_no"),
+            ("person_name", "public_security_bureau.temporary_residents", "citizen_id", "name", "registration_no"),
+            ("person_name", "civil_affairs_bureau.marriages", "citizen_id_a", "name_a", "certificate_no"),
+            ("person_name", "civil_affairs_bureau.marriages", "citizen_id_b", "name_b", "certificate_no"),
+            ("person_legal_death", "health_bureau.death_certificates", "citizen_id", "death_date", "certificate_no"),
+            ("company_name", "education_bureau.schools", "uscc", "name", "uscc"),
+            ("company_name", "health_bureau.medical_institutions", "uscc", "name", "registration_no"),
+            ("company_name", "market_regulation.food_licences", "uscc", "name", "licence_no"),
+            ("institution_name", "medical_insurance_bureau.designated_institutions", "uscc", "name", "institution_code"),
+        )
+        rows = []
+        for fact, resource, subject, item, key in others:
+            for row in self._rows(resource):
+                right = golden.get((fact, row[subject]))
+                if right is None or not given(row[item]) or str(row[item]) == right["value"] or right["source"] == resource:
+                    continue
+                rows.append(
+                    {
+                        "fact": fact, "subject": row[subject], "value": right["value"], "source": right["source"], "since": right["since"],
+                        "other_value": str(row[item]), "other_source": resource, "other_key": row[key], "other_since": since_of(row),
+                    }
+                )  # fmt: skip
+        return rows
 
     # credit --------------------------------------------------------------------------------------------------------
     def credit__penalties(self) -> list[dict[str, Any]]:

@@ -34,6 +34,7 @@ from districtlake.tickets.dispositions import UNIQUE
 from districtlake.tickets.machine import Actor
 from districtlake.tickets.seal import seal_of
 from districtlake.warehouse.commit import read
+from districtlake.warehouse.leads import findings
 from districtlake.warehouse.history import current, scan
 from districtlake.warehouse.tables import key_columns, text_key_of
 from districtlake.wording.sentences import Sentence
@@ -53,7 +54,7 @@ def take_package(district: District, path: Path, actor: Actor) -> Answered:
         return deliver_corrected(district, package, answers, actor)
 
     def register(resource: str) -> pl.DataFrame:
-        return read(district.lake, "problems", resource)
+        return findings(district.lake, resource)
 
     return answer_package(district, path, actor, register, seal_of(district.settings.secrets), district.catalog, correct)
 

@@ -203,3 +203,16 @@ def test_the_dates_may_lie_apart_only_so_far() -> None:
     assert "相差超过" in dates_of(one, {leases: today, estate: date(2026, 1, 2)}, today).why_not
     old = Pairing(one.comparison.model_copy(update={"as_of": AsOf(fresher="either", max_age_days=10)}), one.left, one.catalog, one.values)
     assert "超过10天" in dates_of(old, {leases: date(2026, 2, 23), estate: date(2026, 2, 23)}, today).why_not
+
+
+def test_the_golden_values_follow_the_one_source_matrix() -> None:
+    """Each fact that a base library holds is taken from the matrix's sources, in no other order."""
+    import re
+
+    for mart in ("population.golden_values", "legal_entities.golden_values"):
+        named = re.findall(r"'(\w+)' as fact,.*?'(\w+\.\w+)' as source", SHIPPED.marts[mart].sql, flags=re.S)
+        assert named
+        taken: dict[str, list[str]] = {}
+        for fact, source in named:
+            taken.setdefault(fact, []).append(source)
+        assert taken == {fact: list(SHIPPED.facts[fact].resources) for fact in taken}
