@@ -34,8 +34,8 @@ from districtlake.tickets.dispositions import UNIQUE
 from districtlake.tickets.machine import Actor
 from districtlake.tickets.seal import seal_of
 from districtlake.warehouse.commit import read
-from districtlake.warehouse.leads import findings
 from districtlake.warehouse.history import current, scan
+from districtlake.warehouse.leads import findings
 from districtlake.warehouse.tables import key_columns, text_key_of
 from districtlake.wording.sentences import Sentence
 

@@ -134,7 +134,7 @@ def test_confirming_turns_the_lead_over_to_the_other_agency(district: District) 
     night(district, 0)
     (ticket,) = tickets(district)
     register = lambda resource: findings(district.lake, resource)  # noqa: E731
-    confirm_correct(district, ticket.number, REGISTRY, register, explanation="已核对证件原件")
+    confirm_correct(district, ticket.number, REGISTRY, register, district.catalog, explanation="已核对证件原件")
     later = night(district, 1)
     assert tickets(district)[0].closing == "confirmed"
     (turned,) = tickets(district, NOTES)
@@ -160,7 +160,9 @@ def test_confirming_turns_the_lead_over_to_the_other_agency(district: District) 
 def test_a_revoked_confirmation_brings_it_back(district: District) -> None:
     night(district, 0)
     (ticket,) = tickets(district)
-    confirm_correct(district, ticket.number, REGISTRY, lambda resource: findings(district.lake, resource), explanation="属实")
+    confirm_correct(
+        district, ticket.number, REGISTRY, lambda resource: findings(district.lake, resource), district.catalog, explanation="属实"
+    )
     night(district, 1)
     revoke_waivers(district, ticket.number, OFFICE, "抽查不实")
     night(district, 2)
