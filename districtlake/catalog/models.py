@@ -210,7 +210,13 @@ class Source(Frozen):
     period: str | None = None  # regex over the file name; groups year, month, day give the data's date
     sheet: str | None = None  # the sheet with the data; default: every sheet that has the header
     encoding: str | None = None  # declared only when the ladder BOM, UTF-8, GB18030 does not do
-    delimiter: str | None = None
+    delimiter: str | None = None  # itself, or tab, space (any number of them), none (one column)
+    quote: Annotated[str, Field(pattern=r"^(.|none)$")] | None = None  # default: the double quotation mark
+    escape: Annotated[str, Field(pattern=r"^(.|none)$")] | None = None  # what stands before a quote or delimiter that is a character
+    comment: NonEmpty | None = None  # what lines that are no data begin with
+    header_rows: Annotated[int, Field(ge=1, le=20)] = 1  # rows that make the header together, from the one that is found on
+    skip: Annotated[int, Field(ge=0)] = 0  # lines (rows of a sheet) at the top that are passed over
+    footer: Annotated[int, Field(ge=0)] = 0  # rows at the end that are passed over
     # JSON: where the records lie, e.g. data.rows; default: the root array, or the only array of objects among the root's members
     records: Annotated[str, Field(pattern=r"^[^.\s]+(\.[^.\s]+)*$")] | None = None
 

@@ -16,11 +16,13 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.csv
 
+from districtlake.catalog.models import Source
 from districtlake.errors import IngestionError
 from districtlake.ingestion.dialect import Dialect, delimiter_of
 from districtlake.ingestion.header import Header, HeaderFinder
 from districtlake.ingestion.limits import Limits
 from districtlake.ingestion.records import Record, records
+from districtlake.ingestion.report import RowNote
 from districtlake.ingestion.rows import Table, titles_above
 from districtlake.ingestion.text import TextFile
 
@@ -30,32 +32,63 @@ _BATCH = 20_000
 _MAX_ODD = 50_000
 
 
-def read_delimited(text: TextFile, name: str, declared: str | None, finder: HeaderFinder, limits: Limits) -> tuple[Table, str]:
+@dataclass(frozen=True)
+class Form:
+    """What the catalogue declares of a text under ``source``; None: found by the header it makes."""
+
+    delimiter: str | None = None
+    quote: str | None = None
+    escape: str | None = None
+    comment: str | None = None
+    header_rows: int = 1
+    skip: int = 0
+    footer: int = 0
+
+    @classmethod
+    def of(cls, source: Source) -> Form:
+        return cls(source.delimiter, source.quote, source.escape, source.comment, source.header_rows, source.skip, source.footer)
+
+    def dialects(self) -> Iterator[Dialect]:
+        """Those that are tried."""
+        for delimiter in (delimiter_of(self.delimiter),) if self.delimiter else DELIMITERS:
+            quote = '"' if self.quote is None else None if self.quote == "none" else self.quote
+            escape = None if self.escape in (None, "none") else self.escape
+            yield Dialect(delimiter, quote, escape, self.comment, runs=delimiter == " ")
+
+
+def read_delimited(text: TextFile, name: str, form: Form, finder: HeaderFinder, limits: Limits) -> tuple[Table, str]:
     """The table in a text and its delimiter.
 
     Raises:
         IngestionError: ``ingestion.header`` when no line is a header of the resource; ``ingestion.too_many_columns``.
     """
-    found = sniff(text, declared, finder, limits)
+    found = sniff(text, form, finder, limits)
     if found is None:
+        declared = form.delimiter
         what = f"delimiter '{declared}' (source.delimiter)" if declared else "any of the delimiters comma, semicolon, tab, bar"
         raise IngestionError(
             f"{name}: none of its first {finder.max_rows} lines is a header of this resource, with {what}.",
             hint="The first line must hold the column titles of the catalogue; if they are spelled otherwise, add them as aliases.",
             code="ingestion.header",
         )
-    delimiter, header, above = found
+    dialect, header, above = found
     refuse_columns(len(header.texts), name, limits)
     width = _width(header, above.after)
-    header = Header(header.row, (header.texts + ("",) * width)[:width], header.columns)
+    header = replace(header, texts=(header.texts + ("",) * width)[:width])
     offset = text.start + above.bytes_until_data
-    notes = tuple(titles_above(iter(above.before), header.row, None))
+    notes = [RowNote(None, line + 1, "title") for line in range(form.skip)]
+    notes.extend(titles_above(iter(above.before), header.row, None))
     collected = None
-    if text.lines and not text.returns and not text.spanning:
-        collected = _fast(text, name, delimiter, width, offset, above.lines_until_data, limits)
+    if dialect.plain and text.lines and not text.returns and not text.spanning:
+        collected = _fast(text, name, dialect.delimiter, width, offset, above.lines_until_data, limits)
     if collected is None:
-        collected = _careful(text, name, Dialect(delimiter), width, offset, above.lines_until_data, limits)
-    return Table(header, collected.cells, collected.rows, None, 0, collected.surplus, notes, collected.irregular), delimiter
+        collected = _careful(text, name, dialect, width, offset, above.lines_until_data, limits)
+    notes.extend(RowNote(None, line, "comment") for line in collected.comments)
+    if form.footer:
+        end = max(0, collected.cells.height - form.footer)
+        notes.extend(RowNote(None, line, "footer") for line in collected.rows[end:])
+        collected = collected.head(end)
+    return Table(header, collected.cells, collected.rows, None, 0, collected.surplus, tuple(notes), collected.irregular), dialect.delimiter
 
 
 def refuse_columns(columns: int, name: str, limits: Limits) -> None:
@@ -108,24 +141,27 @@ def _slices(text: TextFile, offset: int) -> Iterator[tuple[int, int, int]]:
 class _Above:
     """The head of a file, split at its header."""
 
-    def __init__(self, head: Sequence[Record], header: Header):
+    def __init__(self, head: Sequence[Record], header: Header, skipped: Sequence[str]):
         at = next(index for index, record in enumerate(head) if record.line == header.row)
-        until = head[: at + 1]
+        until = head[: at + header.rows]
         self.before = [(record.line, tuple(record.fields)) for record in head[:at]]
-        self.after = head[at + 1 :]
-        self.lines_until_data = sum(record.lines for record in until)
-        self.bytes_until_data = sum(len(record.text.encode("utf-8")) for record in until)
+        self.after = [record for record in head[at + header.rows :] if record.reason != "comment"]
+        self.lines_until_data = sum(record.lines for record in until) + len(skipped)
+        self.bytes_until_data = sum(len(record.text.encode("utf-8")) for record in until) + sum(
+            len(line.encode("utf-8")) for line in skipped
+        )
 
 
-def sniff(text: TextFile, declared: str | None, finder: HeaderFinder, limits: Limits) -> tuple[str, Header, _Above] | None:
-    """The delimiter under which the most catalogue items are recognised, with its header; None when none makes a header."""
+def sniff(text: TextFile, form: Form, finder: HeaderFinder, limits: Limits) -> tuple[Dialect, Header, _Above] | None:
+    """The dialect under which the most catalogue items are recognised, with its header; None when none makes a header."""
     head, best = text.head(), None
-    for delimiter in (delimiter_of(declared),) if declared else DELIMITERS:
+    for dialect in form.dialects():
         lines = io.StringIO(head, newline=_terminator(text))
-        read = list(islice(records(lines, Dialect(delimiter), None, limits.max_line_bytes), finder.max_rows * 4))
-        header = finder.find((record.line, record.fields) for record in read)
+        skipped = list(islice(lines, form.skip))
+        read = list(islice(records(lines, dialect, None, limits.max_line_bytes, len(skipped)), finder.max_rows * 4))
+        header = finder.find(((record.line, record.fields) for record in read if record.reason != "comment"), form.header_rows)
         if header is not None and (best is None or len(header.columns) > len(best[1].columns)):
-            best = delimiter, header, _Above(read, header)
+            best = dialect, header, _Above(read, header, skipped)
     return best
 
 
@@ -149,6 +185,12 @@ class Collected:
     surplus: dict[int, list[str]]
     irregular: dict[int, str]
     comments: list[int] = field(default_factory=list)  # lines that are no data
+
+    def head(self, count: int) -> Collected:
+        """The first so many rows."""
+        surplus = {at: texts for at, texts in self.surplus.items() if at < count}
+        irregular = {at: reason for at, reason in self.irregular.items() if at < count}
+        return Collected(self.cells[:count], self.rows[:count], surplus, irregular, self.comments)
 
 
 class _Collector:

@@ -45,6 +45,9 @@ def unmarked_unicode(path: Path) -> str | None:
         head = file.read(SAMPLE_BYTES)
     if b"\0" not in head[:4096]:
         return None
+    bare = head.replace(b"\0", b"")
+    if _decoded(bare, "utf-8", False) is not None and (not bare.isascii() or 3 * len(bare) > 2 * len(head)):
+        return None  # UTF-8 with a zero byte somewhere is damaged, not UTF-16
     head = head[: len(head) // 4 * 4]
     for encoding, width, zeros in (
         ("utf-32-le", 4, (3,)), ("utf-32-be", 4, (0,)), ("utf-16-le", 2, (1,)), ("utf-16-be", 2, (0,)),

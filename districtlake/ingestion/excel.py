@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,10 @@ import fastexcel
 import polars as pl
 
 from districtlake.errors import IngestionError
-from districtlake.ingestion.delimited import refuse_columns
+from districtlake.ingestion.delimited import Form, refuse_columns
 from districtlake.ingestion.header import HeaderFinder
 from districtlake.ingestion.limits import Limits
-from districtlake.ingestion.report import SheetReport
+from districtlake.ingestion.report import RowNote, SheetReport
 from districtlake.ingestion.rows import Table, titles_above
 from districtlake.ingestion.workbook_guard import encrypted
 
@@ -34,7 +35,13 @@ _ERRORS = {"Div0": "#DIV/0!", "NA": "#N/A", "Name": "#NAME?", "Null": "#NULL!", 
 
 
 def read_workbook(
-    path: Path, name: str, only_sheet: str | None, finder: HeaderFinder, limits: Limits, epoch_1904: bool
+    path: Path,
+    name: str,
+    only_sheet: str | None,
+    finder: HeaderFinder,
+    limits: Limits,
+    epoch_1904: bool,
+    form: Form = Form(),
 ) -> tuple[list[Table], list[SheetReport]]:
     """The tables of a workbook and what was found on each sheet: the declared one, or every visible one with a header.
 
@@ -57,7 +64,7 @@ def read_workbook(
         if not loaded.height:
             reports.append(SheetReport(sheet, False, reason="empty"))
             continue
-        table = _table(reader, sheet, loaded, name, finder, limits, epoch_1904)
+        table = _table(reader, sheet, loaded, name, finder, limits, epoch_1904, form)
         if table is None:
             reports.append(SheetReport(sheet, False, reason="no header of this resource in its first rows"))
             continue
@@ -157,15 +164,22 @@ def _seen(reader: Any, sheet: str, grid: pl.DataFrame, loaded: Any, errors: Any,
     return _with_errors(cells, errors).select(pl.when(pl.all() != "").then(pl.all()))
 
 
-def _table(reader: Any, sheet: str, loaded: Any, name: str, finder: HeaderFinder, limits: Limits, epoch_1904: bool) -> Table | None:
+def _table(
+    reader: Any, sheet: str, loaded: Any, name: str, finder: HeaderFinder, limits: Limits, epoch_1904: bool, form: Form
+) -> Table | None:
     grid, errors = _grid(loaded, name, limits)
-    header = finder.find(_numbered(grid))
+    header = finder.find(islice(_numbered(grid), form.skip, None), form.header_rows)
     if header is None:
         return None
     cells = _seen(reader, sheet, grid, loaded, errors, epoch_1904, name)
-    rows = pl.int_range(header.row + 1, cells.height + 1, dtype=pl.Int64, eager=True)
-    notes = tuple(titles_above(_numbered(grid), header.row, sheet))
-    return Table(header, cells.slice(header.row), rows, sheet, loaded.available_columns()[0].absolute_index, notes=notes)
+    begin = header.row + header.rows - 1
+    end = max(begin, cells.height - form.footer)
+    rows = pl.int_range(begin + 1, end + 1, dtype=pl.Int64, eager=True)
+    notes = [
+        *titles_above(_numbered(grid), header.row, sheet),
+        *(RowNote(sheet, row, "footer") for row in range(end + 1, cells.height + 1)),
+    ]
+    return Table(header, cells[begin:end], rows, sheet, loaded.available_columns()[0].absolute_index, notes=tuple(notes))
 
 
 def _numbered(grid: pl.DataFrame) -> Iterator[tuple[int, tuple[str | None, ...]]]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 
 from districtlake.catalog.models import Resource
 
@@ -21,11 +22,13 @@ class Header:
         row: 1-based, as a person sees it.
         texts: one per column; "" where the cell is empty.
         columns: item -> index of its column.
+        rows: how many rows make it, ``row`` being the first.
     """
 
     row: int
     texts: tuple[str, ...]
     columns: dict[str, int]
+    rows: int = 1
 
     def label(self, index: int, first_column: int = 0) -> str:
         """The header of a column; ``#5`` for the fifth column if it has none; ``text#5`` for a text seen further left."""
@@ -40,6 +43,22 @@ class Header:
 def normal(text: str) -> str:
     """A header reduced to what makes it itself: width, case, blanks, line breaks and required-marks do not."""
     return _IGNORED.sub("", unicodedata.normalize("NFKC", text)).casefold().strip(_MARKS)
+
+
+def joined_header(rows: Sequence[Sequence[str | None]]) -> list[str]:
+    """One text a column from several header rows, joined by blanks; a group's title stands over each column below it."""
+    width = max((len(row) for row in rows), default=0)
+    lines = []
+    for at, row in enumerate(rows):
+        cells = [(row[column] or "") if column < len(row) else "" for column in range(width)]
+        below = [any(column < len(lower) and (lower[column] or "").strip() for lower in rows[at + 1 :]) for column in range(width)]
+        for column in range(1, width):
+            if not cells[column].strip() and below[column] and below[column - 1] and cells[column - 1].strip():
+                cells[column] = cells[column - 1]
+        lines.append(cells)
+    if len(lines) == 1:
+        return lines[0]
+    return [" ".join(part.strip() for part in parts if part.strip()) for parts in zip(*lines, strict=True)]
 
 
 class HeaderFinder:
@@ -71,8 +90,17 @@ class HeaderFinder:
                 found.setdefault(item, index)
         return found
 
-    def find(self, rows: Iterable[tuple[int, Sequence[str | None]]]) -> Header | None:
-        """The first of the rows (number, cells) that names the most items: at least two, or half of the required ones, or all."""
+    def find(self, rows: Iterable[tuple[int, Sequence[str | None]]], count: int = 1) -> Header | None:
+        """The first of the rows (number, cells) that names the most items: at least two, or half of the required ones, or all.
+
+        Args:
+            count: so many rows together make the header (``source.header_rows``).
+        """
+        if count > 1:
+            listed = list(islice(rows, self.max_rows + count))
+            windows = (listed[at : at + count] for at in range(len(listed) - count + 1))
+            joined = self.find((part[0][0], joined_header([cells for _, cells in part])) for part in windows)
+            return None if joined is None else replace(joined, rows=count)
         best: Header | None = None
         seen = 0
         for number, cells in rows:

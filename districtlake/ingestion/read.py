@@ -16,7 +16,7 @@ from districtlake.catalog.globs import matches
 from districtlake.catalog.models import Resource
 from districtlake.errors import IngestionError
 from districtlake.ingestion.collect import Collector
-from districtlake.ingestion.delimited import read_delimited, sniff
+from districtlake.ingestion.delimited import Form, read_delimited, sniff
 from districtlake.ingestion.excel import read_workbook
 from districtlake.ingestion.header import HeaderFinder
 from districtlake.ingestion.json_records import looks_like_json, read_json
@@ -133,15 +133,16 @@ def content_of(path: Path, name: str) -> tuple[str, bytes]:
 
 def _read_text(path: Path, name: str, resource: Resource, limits: Limits) -> RawDelivery:
     source, finder = resource.source, HeaderFinder(resource, limits.header_rows)
+    form = Form.of(source)
 
     def recognised(text: TextFile) -> bool:
-        return sniff(text, source.delimiter, finder, limits) is not None
+        return sniff(text, form, finder, limits) is not None
 
     with ExitStack() as stack:
         text = open_text(path, name, source.encoding, limits, stack, recognised)
         if text.size - text.start < 1 << 16 and not text.head().strip():
             raise empty_file(name)
-        table, delimiter = read_delimited(text, name, source.delimiter, finder, limits)
+        table, delimiter = read_delimited(text, name, form, finder, limits)
         report = ReadReport(format="csv", encoding=text.encoding, delimiter=delimiter)
         return _deliver([table], [], report, resource, name)
 
@@ -188,7 +189,7 @@ def _read_json(path: Path, name: str, resource: Resource, limits: Limits) -> Raw
 
 def _read_workbook(path: Path, name: str, resource: Resource, limits: Limits, kind: str, epoch_1904: bool) -> RawDelivery:
     finder = HeaderFinder(resource, limits.header_rows)
-    tables, sheets = read_workbook(path, name, resource.source.sheet, finder, limits, epoch_1904)
+    tables, sheets = read_workbook(path, name, resource.source.sheet, finder, limits, epoch_1904, Form.of(resource.source))
     return _deliver(tables, sheets, ReadReport(format=kind), resource, name)
 
 

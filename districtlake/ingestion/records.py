@@ -71,7 +71,12 @@ def records(
         fields, opened, loose = _split(body, dialect)
         if opened is None:
             reason = "text_after_quote" if loose else None
-            if loose and width is not None and quote and (len(fields) != width or _empty_then_text(body, dialect)):
+            if (
+                loose
+                and width is not None
+                and quote
+                and (len(fields) != width or _empty_then_text(body, dialect) or _swallowed(fields, dialect))
+            ):
                 mended = _split(body, dialect, closing=True)
                 if mended[1] is None and len(mended[0]) == width:
                     fields, reason = mended[0], "stray_quote"
@@ -97,6 +102,11 @@ def _empty_then_text(body: str, dialect: Dialect) -> bool:
     """Whether a cell begins with two quotes and goes on (``""MG-8769"``): the second is a character, not the end."""
     twice = f"{dialect.quote}{dialect.quote}"
     return body.startswith(twice) or (bool(dialect.delimiter) and dialect.delimiter + twice in body)
+
+
+def _swallowed(fields: list[str], dialect: Dialect) -> bool:
+    """Whether a cell holds a quote and a delimiter in a row: it swallowed the next one (``48"","Made``)."""
+    return bool(dialect.delimiter) and any(f"{dialect.quote}{dialect.delimiter}" in field for field in fields)
 
 
 def _spanning(

@@ -20,9 +20,9 @@ MAX_LISTED = 1000
 class RowNote:
     """One row that is not simply data. ``row`` counts from 1 as a person sees it.
 
-    Reasons of skipped rows: ``title`` ``blank`` ``banner`` ``footer``. Reasons of irregular rows, which are delivered all the
+    Reasons of skipped rows: ``title`` ``blank`` ``banner`` ``footer`` ``comment`` ``repeated_header``. Reasons of irregular rows, which are delivered all the
     same: ``too_few_fields`` (padded with null), ``too_many_fields`` (surplus kept in ``_extra``), ``unclosed_quote`` (its quote
-    taken as a character), ``text_after_quote``; of records: ``duplicate_key`` (a member named twice: the first is taken, the other
+    taken as a character), ``text_after_quote``, ``stray_quote`` (quotes nobody doubled, taken as characters); of records: ``duplicate_key`` (a member named twice: the first is taken, the other
     kept in ``_extra``), ``not_json`` and ``not_an_object`` (delivered as a row without items, its text in ``_extra``), ``not_a_number``
     (NaN or Infinity, kept as that word), ``bad_escape`` (half a surrogate pair or a NUL, shown as its escape).
     """

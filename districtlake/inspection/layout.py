@@ -14,6 +14,7 @@ from functools import cached_property
 from itertools import pairwise
 
 from districtlake.ingestion.cell_types import MISSING, family, type_of
+from districtlake.ingestion.header import joined_header
 
 _FOOTER = re.compile(
     r"[\s(（【*※]*(合\s*计|总\s*计|小\s*计|共\s*计|备\s*注|注\d*\s*[:：.、]|附注|说\s*明|填表|填报|制表|制单|审核|复核|单位负责人|负责人|联系人|联系电话"
@@ -351,18 +352,6 @@ def _same(row: Row, other: Row) -> bool:
 
 
 def header_texts(header: Sequence[Row], width: int) -> list[str]:
-    """One text a column: the header rows joined by blanks, a group's title standing over each of its columns."""
-    lines = []
-    for at, row in enumerate(header):
-        cells = [row.cells[column] if column < len(row.cells) else "" for column in range(width)]
-        if at + 1 < len(header):
-            below = [
-                any(column < len(lower.cells) and lower.cells[column].strip() for lower in header[at + 1 :]) for column in range(width)
-            ]
-            for column in range(1, width):
-                if not cells[column].strip() and below[column] and below[column - 1] and cells[column - 1].strip():
-                    cells[column] = cells[column - 1]
-        lines.append(cells)
-    if len(lines) == 1:
-        return lines[0]
-    return [" ".join(part.strip() for part in parts if part.strip()) for parts in zip(*lines, strict=True)] if lines else []
+    """One text a column, "" where the header has none."""
+    texts = joined_header([row.cells for row in header])
+    return (texts + [""] * width)[:width] if len(texts) < width else texts[:width]
