@@ -18,6 +18,7 @@ from districtlake.standards.masking import SENSITIVE, mask
 _LOOKED = 5000
 _TELLING = ("citizen_id", "uscc", "org_code", "division_code", "phone", "postcode")
 """Kinds whose values say by themselves what they are: check digits, or a closed set of prefixes."""
+_LENGTHS = {"citizen_id": (15, 20), "uscc": (18, 20), "org_code": (9, 11), "division_code": (6, 12), "phone": (7, 20), "postcode": (6, 6)}
 _ENOUGH = 0.6
 _PERSONAL = ("name", "citizen_id", "phone", "address")
 
@@ -78,7 +79,8 @@ class Standards:
         looked, weights = texts.head(_LOOKED), counts.head(_LOOKED)
         titled = self._elements.get(self._titles.get(normal(title), ""))
         found: list[Recognised] = []
-        for element in {element.id: element for element in (titled, *self._telling.values()) if element is not None}.values():
+        likely = [element for kind, element in self._telling.items() if _lengths_fit(looked, kind)]
+        for element in {element.id: element for element in (titled, *likely) if element is not None}.values():
             share = self._share(looked, weights, element)
             named = titled is not None and element.id == titled.id
             same_kind = titled is not None and element.kind == titled.kind
@@ -133,6 +135,12 @@ class Standards:
             if share >= 0.9 and (best is None or share > best.share):
                 best = self._recognised(element, share, "values")
         return best
+
+
+def _lengths_fit(texts: pl.Series, kind: str) -> bool:
+    """A cheap look before the costly one: whether half of the values are as long as values of a kind are."""
+    least, most = _LENGTHS[kind]
+    return 2 * int(texts.str.len_chars().is_between(least, most).sum()) >= len(texts)
 
 
 def _total(counts: pl.Series) -> int:
