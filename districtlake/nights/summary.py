@@ -30,14 +30,14 @@ TREND_NIGHTS = 14
 
 
 def night_summary(
-    district: District, night: Begun, *, received: Mapping[str, Any], routed: Mapping[str, Any], runs: Sequence[Mapping[str, Any]],
+    district: District, night: Begun, *, received: Mapping[str, Any], revalidated: Sequence[Mapping[str, Any]], routed: Mapping[str, Any], runs: Sequence[Mapping[str, Any]],
     course: Course, tonight: Collection[DeliveryOutcome], alarms: Sequence[Alarm], readers: Mapping[str, Collection[str]],
     marts: Mapping[str, Any], comparisons: Mapping[str, Any], quality: Mapping[str, Any], timing: Mapping[str, Any], left_out: Sequence[str], seconds: float,
 ) -> dict[str, Any]:  # fmt: skip
     """What a night did and what now stands, ready for the console, the report, and JSON. No row values anywhere in it.
 
     Args:
-        received, routed: what receiving and routing said (``pipelines.nightly``). runs: its ``agency_finished`` events.
+        received, revalidated, routed: what these steps said (``pipelines.nightly``). runs: its ``agency_finished`` events.
         tonight: outcomes of what the night owed. readers: ``marts.definition.marts_behind``. marts, comparisons: what these steps said.
         quality: where the quality report is and what it says in a sentence (empty: there is none).
         left_out: sentences on what was not done and why.
@@ -53,11 +53,13 @@ def night_summary(
             "id": night.id, "date": night.night, "started_at": night.started_at,
             "launched": f"{night.started_at.astimezone(SHANGHAI):%Y-%m-%d %H:%M}", "hour": f"{district.settings.nightly_at:%H:%M}",
         },
-        "success": all(course.agencies.values()) and marts.get("ok", True) and comparisons.get("ok", True) and not alarms and not district.catalog_errors,
+        "success": all(course.agencies.values()) and marts.get("ok", True) and comparisons.get("ok", True) and not alarms and not district.catalog_errors
+        and not any(row["error"] for row in revalidated),
         "deliveries": deliveries,
         "agencies": _by_agency(district, deliveries),
         "conservation": {**totals, "balanced": totals["delivered"] == sum(totals[name] for name in CONSERVED)},
         "problems": problem_matrix(district),
+        "revalidated": [dict(row) for row in revalidated],
         "tickets": _tickets(district, routed, before),
         "packages": [{**package, "path": shown_path(district.settings.outbox / package["file"])} for package in routed.get("packages", [])],
         "tables": table_rows(district),

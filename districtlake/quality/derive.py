@@ -7,31 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 from pydantic import ValidationError
 
-from districtlake.catalog.models import DELIVERY_COLUMNS, Catalog, Check, CodeList, Dimension, Element, Item, Resource
+from districtlake.catalog.models import DELIVERY_COLUMNS, Aspect, Catalog, Check, CodeList, Dimension, Element, Item, Resource, Terms
 from districtlake.errors import CatalogError
 from districtlake.quality.own_expectations import OWN, OwnArguments
 from districtlake.quality.rules import REFERENCE_EXPECTATION, STATUS_SUFFIX, Rule
 
 if TYPE_CHECKING:
     from districtlake.standards.kinds import Kind
-
-_ROW_PREFIXES = (
-    "expect_column_values_",
-    "expect_column_value_",
-    "expect_column_pair_",
-    "expect_multicolumn_",
-    "expect_compound_columns_",
-    "expect_select_column_",
-)
-"""GX's naming of map expectations: they judge each row; all others judge the delivery."""
-
-_TABLE_DESPITE_PREFIX = frozenset({"expect_column_values_to_be_of_type", "expect_column_values_to_be_in_type_list"})
-"""On a typed column a type is one verdict, not one for each row."""
 
 
 def rules_of(resource: Resource, catalog: Catalog) -> tuple[Rule, ...]:
@@ -46,13 +33,6 @@ def rules_of(resource: Resource, catalog: Catalog) -> tuple[Rule, ...]:
     titles = {item.name: item.title for item in resource.items}
     rules.extend(declared(check, titles, catalog) for check in resource.checks)
     return with_unique_ids(rules)
-
-
-def scope_of(check: Check) -> Literal["row", "table"]:
-    """Whether a declared check judges rows or the delivery as a whole: what it declares, else what its name says."""
-    if check.scope is not None:
-        return check.scope
-    return "row" if check.expect.startswith(_ROW_PREFIXES) and check.expect not in _TABLE_DESPITE_PREFIX else "table"
 
 
 # rules an item implies ---------------------------------------------------------------------------------------------
@@ -116,9 +96,23 @@ def _value_rules(item: Item) -> Iterator[Rule]:
         yield _of_item(item, "pattern", f"{item.title}应符合格式 {item.pattern}", "expect_column_values_to_match_regex", arguments)
 
 
-def _of_item(item: Item, aspect: str, title: str, expectation: str, arguments: dict[str, Any], **given: Any) -> Rule:
-    fields = {"severity": item.severity, "on_failure": item.on_failure, **given}
-    return Rule(f"{item.name}.{aspect}", title, (item.name,), expectation, arguments, **fields)
+def _of_item(item: Item, aspect: Aspect, title: str, expectation: str, arguments: dict[str, Any], **given: Any) -> Rule:
+    terms = item.rules.get(aspect, _ALWAYS)
+    fields = {"severity": item.severity, "on_failure": item.on_failure, **_terms(terms), **given}
+    return Rule(f"{item.name}.{aspect}", title, (item.name,), expectation, _with_share(arguments, terms), **fields)
+
+
+_ALWAYS = Terms()
+
+
+def _terms(terms: Terms) -> dict[str, Any]:
+    return {name: getattr(terms, name) for name in ("version", "tolerance", "effective_from", "effective_until")}
+
+
+def _with_share(arguments: dict[str, Any], terms: Terms) -> dict[str, Any]:
+    """A tolerance that is a share is GX's own ``mostly``, so GX decides on it."""
+    share = terms.tolerance
+    return {**arguments, "mostly": round(1 - share, 9)} if isinstance(share, float) else arguments
 
 
 def _kind_of(element: Element, item: Item, resource: Resource) -> Kind:
@@ -159,12 +153,12 @@ def declared(check: Check, titles: Mapping[str, str], catalog: Catalog | None = 
         title=check.title or (own.sentence(_names(titles, catalog)) if own else _declared_title(check, titles)),
         items=blamed,
         expectation=check.expect,
-        arguments=_with_missing_rows_ignored(check),
+        arguments=_with_share(_with_missing_rows_ignored(check), check),
         severity=own.severity if own and "severity" not in check.model_fields_set else check.severity,
         dimension=dimension,
         on_failure=check.on_failure,
-        scope=scope_of(check),
-        version=check.version,
+        scope=check.judges,
+        **_terms(check),
     )
 
 

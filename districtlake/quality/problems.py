@@ -34,8 +34,9 @@ REGISTER: dict[str, Any] = {
     "last_delivery": pl.String, "last_seen_at": INSTANT, "sightings": pl.Int64, "state": pl.String,
     "closed_delivery": pl.String, "closed_at": INSTANT, "closing": pl.String, "dimension": pl.String,
     "severity": pl.String, "on_failure": pl.String, "file": pl.String, "sheet": pl.String, "row": pl.Int64,
-    "value": pl.String, "reason": pl.String,
+    "value": pl.String, "reason": pl.String, "revalidation": pl.String,
 }  # fmt: skip
+"""``revalidation``: the operation that found the problem when a changed rule was asked of rows that were there; null: its delivery did."""
 
 
 def problem_id(resource: str, rule: str, key: str, item: str) -> str:
@@ -121,6 +122,7 @@ class Judged:
         whole: True when the delivery was the complete resource, so that an absent key is gone ("absent").
         rows_judged: False for a delivery that was held: only rules about the delivery were decided.
         waived: problems that the delivery shows but their provider confirmed to be correct; they are closed as "waived".
+        delivery_judged: False when rows that were there are judged again: what a delivery as a whole was held for stays open.
     """
 
     rules: frozenset[str]
@@ -129,14 +131,18 @@ class Judged:
     whole: bool
     rows_judged: bool = True
     waived: frozenset[str] = frozenset()
+    delivery_judged: bool = True
 
 
 def update(
-    register: pl.DataFrame, sightings: pl.DataFrame, judged: Judged, *, resource: Resource, delivery: str, at: datetime
-) -> pl.DataFrame:
+    register: pl.DataFrame, sightings: pl.DataFrame, judged: Judged, *, resource: Resource, delivery: str, at: datetime,
+    revalidation: str | None = None,
+) -> pl.DataFrame:  # fmt: skip
     """The register after a delivery: new problems opened, carried ones sighted again, passed ones closed.
 
     Args:
+        revalidation: the operation that asks rows of ``delivery`` again. Nothing was delivered then: a carried problem keeps its place and
+            its sightings and takes over only what the rule now says; a new one remembers the operation.
         register: schema ``REGISTER``.
         sightings: schema ``SIGHTING``; several rows under one identity count as one problem (the first place is kept).
     """
@@ -145,22 +151,22 @@ def update(
     carried = was_open.join(seen.select("problem_id"), on="problem_id", how="semi")
     opened = seen.join(was_open.select("problem_id"), on="problem_id", how="anti")
 
-    place = ["file", "sheet", "row", "value", "reason", "rule_title", "severity", "on_failure", "dimension"]
-    carried = (
-        carried.drop(place)
-        .join(seen.select("problem_id", *place), on="problem_id", how="left")
-        .with_columns(
+    told = ["reason", "rule_title", "severity", "on_failure", "dimension"]
+    if revalidation is None:
+        told += ["file", "sheet", "row", "value"]
+    carried = carried.drop(told).join(seen.select("problem_id", *told), on="problem_id", how="left")
+    if revalidation is None:
+        carried = carried.with_columns(
             last_delivery=pl.lit(delivery),
             last_seen_at=pl.lit(at),
             sightings=pl.when(pl.col("last_delivery") == delivery).then(pl.col("sightings")).otherwise(pl.col("sightings") + 1),
         )
-        .select(register.columns)
-    )
+    carried = carried.select(register.columns)
     opened = opened.with_columns(
         resource=pl.lit(resource.id), agency=pl.lit(resource.agency), first_delivery=pl.lit(delivery), first_seen_at=pl.lit(at),
         last_delivery=pl.lit(delivery), last_seen_at=pl.lit(at), sightings=pl.lit(1, dtype=pl.Int64), state=pl.lit("open"),
         closed_delivery=pl.lit(None, dtype=pl.String), closed_at=pl.lit(None, dtype=register.schema["closed_at"]),
-        closing=pl.lit(None, dtype=pl.String),
+        closing=pl.lit(None, dtype=pl.String), revalidation=pl.lit(revalidation, dtype=pl.String),
     ).select(register.columns)  # fmt: skip
 
     rest = was_open.join(seen.select("problem_id"), on="problem_id", how="anti")
@@ -183,6 +189,8 @@ def _closing(rest: pl.DataFrame, judged: Judged) -> pl.Expr:
     found = judged.keys.filter(judged.keys.is_in(rest["key"].implode()))
     delivered = rest["key"].is_in(found.implode())
     about_delivery = pl.col("key") == ""
+    if not judged.delivery_judged:
+        decided = decided & ~about_delivery
     chain = (
         pl.when(~pl.col("rule").is_in(sorted(judged.known_rules)))
         .then(pl.lit("rule_removed"))

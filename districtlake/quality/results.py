@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 import polars as pl
 
+from districtlake.quality.rules import Rule
 from districtlake.quality.validation import RuleResult
 
 SCHEMA: dict[str, Any] = {
     "_delivery": pl.String, "rule": pl.String, "rule_version": pl.Int64, "rule_title": pl.String, "items": pl.String,
     "expectation": pl.String, "dimension": pl.String, "severity": pl.String, "on_failure": pl.String, "scope": pl.String,
     "outcome": pl.String, "evaluated": pl.Int64, "passed": pl.Int64, "failed": pl.Int64, "observed": pl.String,
-    "reason": pl.String, "validated_at": pl.Datetime("us", "UTC"), "unfused_seconds": pl.Float64,
+    "reason": pl.String, "validated_at": pl.Datetime("us", "UTC"), "rule_fingerprint": pl.String, "tolerance": pl.String,
+    "baseline_delivery": pl.String, "baseline_evaluated": pl.Int64, "baseline_passed": pl.Int64,
+    "unfused_seconds": pl.Float64,
 }  # fmt: skip
 
 
-def results_frame(results: Sequence[RuleResult], delivery: str, at: datetime) -> pl.DataFrame:
+def results_frame(
+    results: Sequence[RuleResult], delivery: str, at: datetime, fingerprints: Mapping[str, str] = MappingProxyType({})
+) -> pl.DataFrame:
     """The results of one delivery, schema ``SCHEMA``; A = ``passed``, B = ``evaluated`` (null: not evaluated).
 
     ``unfused_seconds`` is null where the engine's one pass judged the rule, else what judging it cell by cell took.
+
+    Args:
+        fingerprints: rule id -> fingerprint of the rule that judged (``quality.fingerprints``).
     """
     rows = [
         {
@@ -32,7 +41,11 @@ def results_frame(results: Sequence[RuleResult], delivery: str, at: datetime) ->
             "outcome": result.outcome, "evaluated": None if result.outcome == "not_evaluated" else result.evaluated,
             "passed": None if result.outcome == "not_evaluated" or result.evaluated is None else result.evaluated - result.failed,
             "failed": result.failed, "observed": None if result.observed is None else json.dumps(result.observed, ensure_ascii=False, default=str),
-            "reason": result.reason or None, "validated_at": at, "unfused_seconds": result.unfused_seconds,
+            "reason": result.reason or None, "validated_at": at, "rule_fingerprint": fingerprints.get(result.rule.id),
+            "tolerance": tolerance_of(result.rule), "baseline_delivery": result.baseline.delivery if result.baseline else None,
+            "baseline_evaluated": result.baseline.evaluated if result.baseline else None,
+            "baseline_passed": result.baseline.passed if result.baseline else None,
+            "unfused_seconds": result.unfused_seconds,
         }
         for result in results
     ]  # fmt: skip
@@ -45,6 +58,11 @@ def slow_rules(results: pl.DataFrame) -> list[tuple[str, float]]:
         return []
     slow = results.filter(pl.col("unfused_seconds").is_not_null()).sort("unfused_seconds", descending=True)
     return [(row["rule"], row["unfused_seconds"]) for row in slow.iter_rows(named=True)]
+
+
+def tolerance_of(rule: Rule) -> str | None:
+    """A rule's tolerance as the catalogue writes it: "not_worse", "5%"; None where it has none."""
+    return f"{rule.tolerance:.12%}".rstrip("%").rstrip("0").rstrip(".") + "%" if isinstance(rule.tolerance, float) else rule.tolerance
 
 
 def by_dimension(results: pl.DataFrame) -> pl.DataFrame:

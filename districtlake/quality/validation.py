@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import polars as pl
 
 from districtlake.errors import DistrictLakeError
 from districtlake.quality.rules import Rule
+
+if TYPE_CHECKING:
+    from districtlake.quality.tolerance import Baseline
 
 ReferenceLookup = Callable[[str, str], pl.Series | None]
 """(resource id, item) -> the values now in that resource's warehouse table; None when it was never delivered.
@@ -34,7 +37,8 @@ class RuleResult:
         evaluated: B of GB/T 36344, the rows the rule applied to (nulls and excluded rows not counted); None for table rules without one.
         failed: rows among them that break the rule (B - A); for table rules 0 or 1.
         observed: GX's observed value of an aggregate rule, made JSON-safe. Never a cell of a sensitive item.
-        reason: why it was not evaluated.
+        reason: why it was not evaluated, or what a tolerance compared.
+        baseline: the earlier judgement that ``tolerance: not_worse`` compared it with.
         unfused_seconds: seconds the slow way took, where the engine's one pass does not know the rule; None where it does.
     """
 
@@ -45,6 +49,7 @@ class RuleResult:
     observed: Any = None
     reason: str = ""
     unfused_seconds: float | None = None
+    baseline: Baseline | None = None
 
 
 @dataclass(frozen=True)

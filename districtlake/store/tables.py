@@ -15,6 +15,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from districtlake.store.base import Base, Json, one_of
 from districtlake.store.columns import json_type
 from districtlake.store.message_tables import ApiClient, Message, MessageItem, Webhook
+from districtlake.store.rule_tables import JudgedRules, UsedRules
 from districtlake.store.ticket_tables import (
     DispatchHold,
     Notification,
@@ -28,8 +29,8 @@ from districtlake.store.ticket_tables import (
 )
 
 __all__ = [
-    "APPEND_ONLY", "ApiClient", "AuditEvent", "Base", "Delivery", "DispatchHold", "Json", "Message", "MessageItem", "Night", "Notice", "Notification", "Operation", "Package", "Report", "Suspension",
-    "Ticket", "TicketEvent", "TicketNumber", "TicketProblem", "Waiver", "Webhook", "one_of",
+    "APPEND_ONLY", "ApiClient", "AuditEvent", "Base", "Delivery", "DispatchHold", "Json", "JudgedRules", "Message", "MessageItem", "Night", "Notice", "Notification", "Operation", "Package", "Report", "Suspension",
+    "Ticket", "TicketEvent", "TicketNumber", "TicketProblem", "UsedRules", "Waiver", "Webhook", "one_of",
 ]  # fmt: skip
 
 DeliveryState = Literal["pending", "done", "held", "failed", "withdrawn", "duplicate", "superseded"]
@@ -76,7 +77,13 @@ class Delivery(Base):
 
 
 class Operation(Base):
-    """One attempt to change a resource's tables, and the versions it started from."""
+    """One attempt to change a resource's tables, and the versions it started from.
+
+    Attributes:
+        rules: fingerprint of the rules it judges by (``used_rules``).
+        covers: after it every row that stands was judged by them.
+        counts: how its deliveries end; of a revalidation what it found.
+    """
 
     __tablename__ = "operations"
 
@@ -95,6 +102,8 @@ class Operation(Base):
     error: Mapped[Json | None] = mapped_column(json_type())
     catalog_hash: Mapped[str] = mapped_column(default="")
     policy_version: Mapped[str] = mapped_column(default="")
+    rules: Mapped[str] = mapped_column(default="")
+    covers: Mapped[bool] = mapped_column(default=False)
 
     __table_args__ = (
         one_of("kind", get_args(OperationKind)),

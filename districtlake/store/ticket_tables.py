@@ -105,7 +105,10 @@ class Ticket(Base):
 
 
 class TicketProblem(Base):
-    """Which ticket a problem is under, by reference: its id and the delivery that showed it first in the ticket's present round."""
+    """Which ticket a problem is under, by reference: its id and what showed it first in the ticket's present round.
+
+    ``first_delivery``: the delivery, followed by ``#<operation>`` where a changed rule found it in rows that were there.
+    """
 
     __tablename__ = "ticket_problems"
 
@@ -170,6 +173,7 @@ class Waiver(Base):
     explanation: Mapped[str]
     granted_at: Mapped[datetime]
     granted_by: Mapped[str]
+    rule_version: Mapped[int | None]  # holds for this version of the rule; null: granted before versions were kept, holds for any
     expires_on: Mapped[date]  # the first Shanghai day on which it no longer holds
     revoked_at: Mapped[datetime | None]
 

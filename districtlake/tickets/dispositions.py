@@ -23,7 +23,7 @@ from districtlake.tickets.grouping import split_off
 from districtlake.tickets.journal import LOCK, Desk, happened, load
 from districtlake.tickets.machine import Actor, TicketRefused
 from districtlake.tickets.membership import problems_under
-from districtlake.tickets.waivers import digest_of, new_salt
+from districtlake.tickets.waivers import digest_of, judged_versions, new_salt
 from districtlake.warehouse.tables import item_types
 from districtlake.wording.sentences import Listed, Named, Sentence
 
@@ -92,13 +92,14 @@ def _waive(
     if (why := cannot_enter(found, catalog.resources.get(ticket.resource), catalog, ticket.number)) is not None:
         raise TicketRefused.because(why)
     expires = until.fromordinal(until.toordinal() + 1)
+    versions = judged_versions(session, ticket.resource)
     for row in found.sort("problem_id").iter_rows(named=True):
         salt = new_salt()
         session.add(
             Waiver(
                 problem_id=row["problem_id"], resource=ticket.resource, rule=row["rule"], item=row["item"], salt=salt,
                 value_digest=digest_of(row["value"], salt), ticket_id=ticket.id, explanation=explanation, granted_at=now,
-                granted_by=actor.name, expires_on=expires,
+                granted_by=actor.name, rule_version=versions.get(row["rule"]), expires_on=expires,
             )
         )  # fmt: skip
     return found.height

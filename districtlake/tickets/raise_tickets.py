@@ -1,6 +1,7 @@
 """The problem register of a resource → its tickets. Calling it again, late, or twice at once gives the same tickets, once.
 
-A ticket's identity is (resource, delivery that showed the problems first, rule); which problems are under it is kept by reference, so
+A ticket's identity is (resource, delivery that showed the problems first, rule), and for what a changed rule found in rows that were there
+also the revalidation that found it (a ticket and a clock of its own); which problems are under it is kept by reference, so
 that splitting and merging can move them. Everything happens in one transaction behind one lock, numbers included, so a crash leaves
 all of it or nothing.
 """
@@ -111,9 +112,10 @@ class _Work:
             closing=pl.when(pl.Series(waived) & (pl.col("state") == "open")).then(pl.lit("waived")).otherwise(pl.col("closing")),
             state=pl.when(pl.Series(waived)).then(pl.lit("closed")).otherwise(pl.col("state")),
         ).join(self.members, on="problem_id", how="left")
-        again = pl.col("member_delivery").is_not_null() & (pl.col("member_delivery") != pl.col("first_delivery"))
+        lines = lines.with_columns(origin=_origin(lines))
+        again = pl.col("member_delivery").is_not_null() & (pl.col("member_delivery") != pl.col("origin"))
         lines = self._with_targets(lines.with_columns(again=again))
-        self.assigned = lines.select("problem_id", "resource", "first_delivery", "ticket_id", "member_delivery", "target")
+        self.assigned = lines.select("problem_id", "resource", "origin", "ticket_id", "member_delivery", "target")
         is_open = pl.col("state") == "open"
         groups = (
             lines.sort("first_seen_at", "row", "problem_id")
@@ -143,10 +145,10 @@ class _Work:
             and (row := self.known[identity])
             and (row.closing in COMES_BACK or (row.state == "open" and row.delivery_id not in withdrawn))
         ]
-        groups = lines.select("resource", "first_delivery", "rule").unique()
+        groups = lines.select("resource", "origin", "rule").unique()
         identities = [self._standing(ticket_id(*(str(part) for part in row))) for row in groups.iter_rows()]
         return (
-            lines.join(groups.with_columns(default=pl.Series(identities, dtype=pl.String)), on=["resource", "first_delivery", "rule"], how="left")
+            lines.join(groups.with_columns(default=pl.Series(identities, dtype=pl.String)), on=["resource", "origin", "rule"], how="left")
             .with_columns(
                 target=pl.when(pl.col("ticket_id").is_null() | (pl.col("again") & ~pl.col("ticket_id").is_in(keeps)))
                 .then(pl.col("default"))
@@ -256,13 +258,20 @@ class _Work:
         fresh = told.filter(pl.col("ticket_id").is_null())
         moved = told.filter(
             pl.col("ticket_id").is_not_null()
-            & ((pl.col("ticket_id") != pl.col("target")) | (pl.col("member_delivery") != pl.col("first_delivery")))
+            & ((pl.col("ticket_id") != pl.col("target")) | (pl.col("member_delivery") != pl.col("origin")))
         )
-        columns = [pl.col("target").alias("ticket_id"), "problem_id", "resource", "first_delivery"]
+        columns = [pl.col("target").alias("ticket_id"), "problem_id", "resource", pl.col("origin").alias("first_delivery")]
         if fresh.height:
             self.session.execute(insert(TicketProblem), fresh.select(columns).to_dicts())
         if moved.height:
             self.session.execute(update(TicketProblem), moved.select(columns).to_dicts())
+
+
+def _origin(lines: pl.DataFrame) -> pl.Expr:
+    """What showed a problem first: its delivery, or a revalidation of that delivery's rows. Registers written before have no such column."""
+    if "revalidation" not in lines.columns:
+        return pl.col("first_delivery")
+    return pl.concat_str(pl.col("first_delivery"), pl.lit("#") + pl.col("revalidation"), ignore_nulls=True)
 
 
 def _worth_telling(row: Mapping[str, Any]) -> bool:

@@ -1,7 +1,8 @@
 """Findings that their provider confirmed to be correct: recorded, limited in time, and respected by the next validation.
 
-A waiver covers one value of one item under one key and rule. Another value is another matter and is raised anew. Neither key nor value is
-kept here: the problem's id stands for the one, a salted digest for the other.
+A waiver covers one value of one item under one key and one version of a rule. Another value is another matter and is raised anew; a rule
+whose version was raised asks another question, which nobody has answered yet. Neither key nor value is kept here: the problem's id stands
+for the one, a salted digest for the other.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from districtlake.store.engine import Store
-from districtlake.store.tables import Waiver
+from districtlake.store.tables import Operation, UsedRules, Waiver
 
 NO_VALUE = "\x00"
 
@@ -55,18 +56,39 @@ def new_salt() -> str:
     return secrets.token_hex(16)
 
 
-def in_force(session: Session, resources: Iterable[str], on: date) -> Waived:
-    """The waivers of these resources that hold on a Shanghai day."""
-    query = select(Waiver.problem_id, Waiver.salt, Waiver.value_digest).where(
-        Waiver.resource.in_(sorted(resources)), Waiver.expires_on > on, Waiver.revoked_at.is_(None)
-    )
+def in_force(session: Session, resources: Iterable[str], on: date, versions: Mapping[str, int] | None = None) -> Waived:
+    """The waivers of these resources that hold on a Shanghai day.
+
+    Args:
+        versions: rule id -> its version, of a single resource; None: as the rules last judged each resource.
+    """
+    wanted = sorted(resources)
+    query = select(Waiver).where(Waiver.resource.in_(wanted), Waiver.expires_on > on, Waiver.revoked_at.is_(None))
+    rows = list(session.scalars(query))
+    known = {(row.resource, rule): version for row in rows for rule, version in (versions or {}).items()}
+    if versions is None:
+        for resource in {row.resource for row in rows}:
+            known |= {(resource, rule): version for rule, version in judged_versions(session, resource).items()}
     found: dict[str, tuple[tuple[str, str], ...]] = {}
-    for problem, salt, digest in session.execute(query):
-        found[problem] = (*found.get(problem, ()), (salt, digest))
+    for row in rows:
+        if row.rule_version is None or row.rule_version == known.get((row.resource, row.rule), row.rule_version):
+            found[row.problem_id] = (*found.get(row.problem_id, ()), (row.salt, row.value_digest))
     return Waived(found)
 
 
-def waived_on(store: Store, resource: str, on: date) -> Waived:
-    """As ``in_force``, for one resource, in a session of its own."""
+def judged_versions(session: Session, resource: str) -> dict[str, int]:
+    """Rule id -> its version, of the rules that judged the resource last; empty when none is on record."""
+    last = (
+        select(UsedRules.rules)
+        .join(Operation, (Operation.resource == UsedRules.resource) & (Operation.rules == UsedRules.fingerprint))
+        .where(UsedRules.resource == resource, Operation.state.in_(("done", "held")))
+        .order_by(Operation.seq.desc())
+        .limit(1)
+    )
+    return {rule: int(told["version"]) for rule, told in (session.scalar(last) or {}).items()}
+
+
+def waived_on(store: Store, resource: str, on: date, versions: Mapping[str, int]) -> Waived:
+    """As ``in_force``, for one resource and its rules' versions, in a session of its own."""
     with store.session(read_only=True) as session:
-        return in_force(session, [resource], on)
+        return in_force(session, [resource], on, versions)

@@ -85,7 +85,8 @@ def register_of_leads(leads: pl.DataFrame, resource: str) -> pl.DataFrame:
         item=pl.col("right_item"), value=pl.col("right_value"), reason=pl.col("turned_reason"), file=pl.lit("", dtype=pl.String),
         sheet=pl.lit(None, dtype=pl.String), row=pl.lit(None, dtype=pl.Int64),
     )  # fmt: skip
-    return pl.concat([part.select(list(REGISTER)).cast(pl.Schema(REGISTER)) for part in (asked, turned)])
+    parts = [part.with_columns(revalidation=pl.lit(None, dtype=pl.String)) for part in (asked, turned)]
+    return pl.concat([part.select(list(REGISTER)).cast(pl.Schema(REGISTER)) for part in parts])
 
 
 def findings(lake: Path, resource: str, only: pl.Series | None = None) -> pl.DataFrame:

@@ -13,7 +13,7 @@ import pytest
 from districtlake.catalog.load import load_catalog
 from districtlake.catalog.models import Agency, Catalog, Check, CodeList, Element, Resource
 from districtlake.errors import CatalogError
-from districtlake.quality.derive import rules_of, scope_of
+from districtlake.quality.derive import rules_of
 from districtlake.quality.rules import REFERENCE_EXPECTATION, Rule
 from districtlake.settings import PROJECT_ROOT
 
@@ -266,7 +266,7 @@ def test_scope_agrees_with_great_expectations() -> None:
             continue
         maps = issubclass(implementation, ColumnMapExpectation | ColumnPairMapExpectation | MulticolumnMapExpectation)
         by_type = name in ("expect_column_values_to_be_of_type", "expect_column_values_to_be_in_type_list")
-        if (scope_of(Check(expect=name)) == "row") != (maps and not by_type):
+        if (Check(expect=name).judges == "row") != (maps and not by_type):
             wrong.append(name)
     assert wrong == []
 

@@ -23,7 +23,7 @@ def summary(**changes: Any) -> dict[str, Any]:
     """A night on which nothing waited."""
     made: dict[str, Any] = {
         "night": {"id": 7, "date": date(2026, 3, 6), "started_at": STARTED, "launched": "2026-03-06 02:00", "hour": "02:00"},
-        "success": True, "deliveries": [], "agencies": [], "alarms": [], "missing": [], "before": [], "notices": [], "left_out": [], "runs": [],
+        "success": True, "deliveries": [], "agencies": [], "alarms": [], "missing": [], "before": [], "notices": [], "left_out": [], "runs": [], "revalidated": [],
         "conservation": {
             **dict.fromkeys(("delivered", "inserted", "changed", "unchanged", "duplicates", "quarantined", "held", "deleted"), 0), "balanced": True,
         },
@@ -168,3 +168,17 @@ def test_it_is_written_with_a_mail_ready_to_send(tmp_path: Path) -> None:
         "夜间报告_20260306_第7号.eml",
         "夜间报告_20260306_第7号.html",
     ]
+
+
+def test_rows_judged_again_are_told_in_all_three_forms() -> None:
+    row = {
+        "resource": "a_bureau.people", "title": "人员", "why": "变更 amount.range", "deliveries": 2, "rows": 1200, "released": 3, "quarantined": 4,
+        "changed": 0, "opened": 5, "closed": 6, "unplaced": 7, "error": "", "hint": "",
+    }  # fmt: skip
+    failed = {**row, "title": "支付", "error": "没有结论", "hint": "修复后再运行"}
+    made = summary(revalidated=[row, failed])
+    for text in (render(made), text_of(made)):
+        assert "变更 amount.range；核对 1,200 行，放行 3，转入隔离 4（原版本保留，标记陈旧），新发现问题 5，关闭 6" in text
+        assert "未完成：没有结论" in text
+    assert [entry["level"] for entry in made["attention"]] == ["failed", "notice"]
+    parsed(render(made))

@@ -3,4 +3,4 @@
 A step that was released is never edited. ``HEAD`` lets a current database be recognised without loading Alembic.
 """
 
-HEAD = "0007"
+HEAD = "0008"

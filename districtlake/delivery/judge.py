@@ -1,0 +1,211 @@
+"""The judging of one delivery's rows: what every rule says, which row goes where, what is to be told. Pure, and the same wherever rows
+are judged: when a delivery is processed (``advance``), when a changed rule asks again (``revalidate``), when a draft is tried (``trial``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+
+import polars as pl
+
+from districtlake.catalog.models import Catalog, Resource
+from districtlake.quality import problems
+from districtlake.quality.fates import decide
+from districtlake.quality.rules import STATUS_SUFFIX, Rule
+from districtlake.quality.tolerance import Baselines, tolerated
+from districtlake.quality.validation import ReferenceLookup, RuleResult, Validation, Validator
+from districtlake.tickets.waivers import NOTHING, Waived
+from districtlake.warehouse.tables import FINGERPRINT, fingerprints, key_columns, stored_items, text_key
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """One delivery as the step needs it.
+
+    Attributes:
+        mode: "snapshot" | "incremental" | "append" | "correction".
+        at: the moment its content is valid from.
+        raw: the raw frame, or None when the file cannot be read (``unreadable`` says why).
+        missing: items for which the file has no column.
+        older_than: name of a later-dated delivery already processed, if this one is behind it.
+        waived: rules about the delivery that an operator has overruled.
+        confirmed: findings that their provider has confirmed to be correct.
+        baselines: for rules with ``tolerance: not_worse``, what the delivery before found.
+    """
+
+    id: str
+    file: str
+    mode: str
+    at: datetime
+    today: date
+    raw: pl.DataFrame | None
+    missing: tuple[str, ...] = ()
+    unreadable: str = ""
+    older_than: str = ""
+    waived: frozenset[str] = frozenset()
+    confirmed: Waived = NOTHING
+    baselines: Baselines = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The verdict on a delivery's rows.
+
+    Attributes:
+        frame, raw: the rows judged, cleansed and as delivered, row for row; exact duplicates are left out.
+        keys: the text key of each (a ``row:`` fingerprint where it cannot be read). readable: whether it can.
+        results: of every rule, in the order given, those that were not evaluated last.
+        validation: failing rows as ``_index`` (row of ``frame``) and ``rule``, without those confirmed to be correct.
+        sightings: schema ``problems.SIGHTING`` and ``_index``; without those confirmed.
+        waived: ids of the problems that are confirmed.
+        quarantined: per row, unreadable keys included.
+        holding: results of failed rules that stop the delivery.
+    """
+
+    frame: pl.DataFrame
+    raw: pl.DataFrame
+    keys: pl.Series
+    readable: pl.Series
+    results: tuple[RuleResult, ...]
+    validation: Validation
+    sightings: pl.DataFrame
+    waived: frozenset[str]
+    quarantined: pl.Series
+    holding: tuple[RuleResult, ...]
+    duplicates: int
+
+    @property
+    def decided(self) -> frozenset[str]:
+        """Ids of the rules that were evaluated."""
+        return frozenset(result.rule.id for result in self.results if result.outcome != "not_evaluated")
+
+
+def judge(
+    cleansed: pl.DataFrame, arrival: Arrival, resource: Resource, catalog: Catalog, rules: Sequence[Rule], validator: Validator,
+    references: ReferenceLookup, day: date,
+) -> Judgement:  # fmt: skip
+    """Judge a delivery by the rules in force on ``day`` (Asia/Shanghai, the day of judging).
+
+    Args:
+        cleansed: ``cleanse(arrival.raw, …).frame``.
+    """
+    assert arrival.raw is not None
+    raw, frame, key = arrival.raw, cleansed, list(key_columns(resource))
+    if not resource.key:
+        frame = frame.with_columns(fingerprints(_content(frame, raw, resource), stored_items(resource)))
+    duplicate = _exact_duplicates(frame, raw, resource)
+    judged, judged_raw = frame.filter(~duplicate), raw.filter(~duplicate)
+
+    absent = set(arrival.missing)
+    applicable = [rule for rule in rules if rule.in_force(day) and not (set(rule.items) & absent)]
+    skipped = tuple(
+        RuleResult(rule, "not_evaluated", reason=rule.why_not_in_force(day) or "文件没有该数据项的列")
+        for rule in rules
+        if not rule.in_force(day) or set(rule.items) & absent
+    )
+    validation = validator(resource.id, judged, applicable, references)
+    validation = replace(validation, results=tolerated(validation.results, arrival.baselines))
+    text_keys, readable = _text_keys(judged, judged_raw, resource, key)
+    sightings = problems.sightings_of_rows(
+        resource, applicable, validation.failures, judged, judged_raw, text_keys, status_reasons(resource, catalog)
+    )
+    confirmed = _confirmed(sightings, judged, text_keys, arrival)
+    waived = frozenset(sightings.filter(confirmed)["problem_id"])
+    if waived:
+        settled = sightings.filter(confirmed).select("_index", "rule").cast(validation.failures.schema)
+        validation = replace(validation, failures=validation.failures.join(settled, on=["_index", "rule"], how="anti"))
+        sightings = sightings.filter(~confirmed)
+    fates = decide(judged.height, applicable, validation, arrival.waived)
+    return Judgement(
+        frame=judged, raw=judged_raw, keys=text_keys, readable=readable, results=(*validation.results, *skipped), validation=validation,
+        sightings=sightings, waived=waived, quarantined=fates.quarantined | ~readable, holding=fates.holding, duplicates=int(duplicate.sum()),
+    )  # fmt: skip
+
+
+def status_reasons(resource: Resource, catalog: Catalog) -> dict[str, dict[str, str]]:
+    """Item -> status code -> the sentence the agency reads."""
+    from districtlake.standards.kinds import KINDS
+
+    return {
+        item.name: {code: status.reason for code, status in KINDS[catalog.element_of(item).kind].codes.items()} for item in resource.items
+    }
+
+
+def _confirmed(sightings: pl.DataFrame, judged: pl.DataFrame, keys: pl.Series, arrival: Arrival) -> pl.Series:
+    """True for each sighting that a waiver covers and whose row the warehouse can hold: one row a key, and every value typed."""
+    covered = arrival.confirmed.covers(sightings)
+    if not covered.any():
+        return covered
+    twice = keys.is_duplicated()
+    lost = pl.Series("lost", [False], dtype=pl.Boolean).new_from_index(0, judged.height)
+    for status in [name for name in judged.columns if name.endswith(STATUS_SUFFIX)]:
+        item = judged[status.removesuffix(STATUS_SUFFIX)]
+        lost = lost | (item.is_null() & judged[status].is_not_null() & (judged[status].cast(pl.String) != "ok"))
+    index = sightings["_index"]
+    return covered & ~(twice | lost).gather(index)
+
+
+def _content(cleansed: pl.DataFrame, raw: pl.DataFrame, resource: Resource) -> pl.DataFrame:
+    """Each item's content for identity: the canonical value, or the text as delivered where the cell does not conform."""
+    names = stored_items(resource)
+    columns = []
+    for name in names:
+        value = pl.col(name).cast(pl.String)
+        status = f"{name}{STATUS_SUFFIX}"
+        if status in cleansed.columns:
+            sound = pl.col(status).is_null() | (pl.col(status).cast(pl.String) == "ok")
+            value = pl.when(sound).then(value).otherwise(pl.col(f"{name}__raw"))
+        columns.append(value.alias(name))
+    # without a key the stored items are the identity: what else a row holds makes it no other row
+    beside = ["_extra"] if resource.key else []
+    return cleansed.with_columns([raw[name].alias(f"{name}__raw") for name in names]).select([*columns, *beside])
+
+
+def _later_copies(content: pl.DataFrame) -> pl.Series:
+    return ~content.select(pl.struct(pl.all()).is_first_distinct().alias("duplicate"))["duplicate"]
+
+
+def _exact_duplicates(frame: pl.DataFrame, raw: pl.DataFrame, resource: Resource) -> pl.Series:
+    """True for every later copy of a row whose stored items are all the same. Content is compared only where keys repeat."""
+    result = pl.Series("duplicate", [False], dtype=pl.Boolean).new_from_index(0, frame.height)
+    if frame.height < 2:
+        return result
+    keys = key_columns(resource)
+    where = (frame[keys[0]] if len(keys) == 1 else frame.select(keys)).is_duplicated().arg_true()
+    if len(where) == 0:
+        return result
+    return result.scatter(where.filter(_later_copies(_content(frame[where], raw[where], resource))), True)
+
+
+def key_readable(frame: pl.DataFrame, resource: Resource) -> pl.Series:
+    """True where every key item has a value that conforms."""
+    readable = pl.all_horizontal(
+        [pl.col(name).is_not_null() for name in resource.key]
+        + [
+            # a warning (a 15-digit number, an unknown region) does not make a key unreadable; a null in its place does
+            pl.col(f"{name}{STATUS_SUFFIX}").is_not_null()
+            for name in resource.key
+            if f"{name}{STATUS_SUFFIX}" in frame.columns
+        ]
+    )
+    return frame.select(readable.alias("readable"))["readable"]
+
+
+def _text_keys(frame: pl.DataFrame, raw: pl.DataFrame, resource: Resource, key: list[str]) -> tuple[pl.Series, pl.Series]:
+    """Text key of each row (``row:`` fingerprint where the key cannot be read), and whether it can be read."""
+    if not resource.key:
+        return frame[FINGERPRINT].alias("key"), pl.Series("readable", [True] * frame.height, dtype=pl.Boolean)
+    readable = key_readable(frame, resource)
+    keys = text_key(frame, tuple(key))
+    blind = (~readable).arg_true()
+    if len(blind):
+        rows = raw.select(resource.item_names)[blind]
+        digest = [
+            problems.ROW_KEY_PREFIX + hashlib.blake2b("\x1f".join(cell or "\x00" for cell in row).encode(), digest_size=16).hexdigest()
+            for row in rows.iter_rows()
+        ]
+        keys = keys.scatter(blind, digest)
+    return keys, readable
