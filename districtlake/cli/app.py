@@ -23,6 +23,7 @@ from districtlake.cli import (
     portal,
     problems,
     quality,
+    rules,
     sql,
     tables,
     ticket_answers,
@@ -46,6 +47,7 @@ app.command("nightly")(nightly.nightly)
 app.command("inspect")(inspect.inspect)
 app.add_typer(deliveries.app, name="deliveries")
 app.command("problems")(problems.problems)
+app.add_typer(rules.app, name="rules")
 app.add_typer(ticket_answers.app, name="tickets")
 app.command("timeliness")(timeliness.timeliness)
 app.add_typer(quality.app, name="quality")

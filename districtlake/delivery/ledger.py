@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from typing import Any
@@ -174,6 +174,15 @@ def past_of(store: Store, resource: str, before_operation: int | None = None) ->
         last = list(session.scalars(query.order_by(Delivery.order_key.desc(), Delivery.id.desc()).limit(REMEMBERED)))
         row_counts = tuple((delivery.mode, rows_judged(delivery.counts)) for delivery in reversed(last) if delivery.counts)
     return replace(past, row_counts=row_counts)
+
+
+def pasts(deliveries: Iterable[Delivery]) -> dict[str, Past]:
+    """What came before each of a resource's deliveries, given in the order of processing; held ones leave no trace in what follows."""
+    past, found = Past(), {}
+    for delivery in deliveries:
+        found[delivery.id] = past
+        past = past.after(delivery, delivery.counts) if delivery.state == "done" else past
+    return found
 
 
 def begin(

@@ -186,7 +186,7 @@ def _asked(district: District, resource: Resource, standing: Tables, engine: Eng
     withheld = standing.quarantine
     found: list[_Asked] = []
     deliveries = [d for d in ledger.judged(district.store, resource.id) if d.state == "done"]
-    pasts = _pasts(deliveries)
+    pasts = ledger.pasts(deliveries)
     for number, delivery in enumerate(reversed(deliveries), 1):
         if waiting.len() == 0 and withheld.height == 0:
             break
@@ -217,15 +217,6 @@ def _places(rows: pl.DataFrame) -> pl.Series:
     """Where each row stood in its delivery, as one text."""
     parts = [pl.col("_file"), pl.col("_sheet").fill_null("\x00"), pl.col("_row").cast(pl.String)]
     return rows.select(pl.concat_str(parts, separator="\x1f").alias("place"))["place"]
-
-
-def _pasts(deliveries: list[Delivery]) -> dict[str, ledger.Past]:
-    """What came before each delivery, in the order of processing: from it follows when its content became valid."""
-    past, found = ledger.Past(), {}
-    for delivery in deliveries:
-        found[delivery.id] = past
-        past = past.after(delivery, delivery.counts)
-    return found
 
 
 def _accepted(one: _Asked, resource: Resource) -> pl.DataFrame:

@@ -95,7 +95,8 @@ def fingerprint_of(rule: Rule, resource: Resource, catalog: Catalog) -> str:
         rule.items,
         rule.evaluable,
     ]
-    return _digest([meaning, cells])
+    named = catalog.code_lists.get(str(arguments.get("code_list")))
+    return _digest([meaning, cells, _digest_of_list(named) if named is not None else None])
 
 
 def _told(rule: Rule, resource: Resource, catalog: Catalog, day: date) -> dict[str, Any]:

@@ -29,8 +29,7 @@ def shown(record: Mapping[str, Any], resource: Resource, catalog: Catalog, *, un
     if not unmasked:
         if value is not None and items:
             value = " / ".join(_masked(value.split(" / "), items, resource, catalog))
-        if key and not key.startswith("row:") and resource.key:
-            key = "|".join(_masked(key.split("|"), list(resource.key), resource, catalog))
+        key = masked_key(key, resource, catalog)
     place = (
         f"{record['file']}"
         + (f"·{mask_numbers(record['sheet'])}" if record["sheet"] else "")
@@ -41,6 +40,13 @@ def shown(record: Mapping[str, Any], resource: Resource, catalog: Catalog, *, un
         "sheet": mask_numbers(record["sheet"]) if record["sheet"] else record["sheet"], "key": key, "value": value, "place": place, "dimension_title": DIMENSION_TITLES[record["dimension"]],
         "item_title": "、".join(resource.item(name).title for name in items),
     }  # fmt: skip
+
+
+def masked_key(key: str, resource: Resource, catalog: Catalog) -> str:
+    """A text key with each part masked as its item; fingerprints say nothing and stay."""
+    if not key or key.startswith("row:") or not resource.key:
+        return key
+    return "|".join(_masked(key.split("|"), list(resource.key), resource, catalog))
 
 
 def _masked(parts: Sequence[str], items: Sequence[str], resource: Resource, catalog: Catalog) -> list[str]:
