@@ -20,8 +20,8 @@ from sqlalchemy import select
 from districtlake.catalog.models import Catalog, Resource
 from districtlake.cleansing import cleanse
 from districtlake.clock import local_date
-from districtlake.delivery.advance import status_reasons
 from districtlake.delivery.district import District
+from districtlake.delivery.judge import status_reasons
 from districtlake.delivery.receive import submit
 from districtlake.errors import DistrictLakeError
 from districtlake.ingestion.rows import raw_schema

@@ -1,4 +1,4 @@
-"""A changed rule is asked of the rows that stand, unchanged ones included.
+"""A changed rule is asked of the rows that stand, unchanged ones included (ADR 19).
 
 What stands is, for each key, the row that was delivered last: in the warehouse, or in quarantine. Those rows are read again from the
 archive, delivery by delivery from the newest back, and judged beside the rows they came with, as when they arrived. Nothing is deleted and

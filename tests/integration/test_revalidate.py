@@ -243,7 +243,15 @@ def test_a_confirmation_that_ran_out_or_was_revoked_is_asked_again_without_a_del
 
     def confirm(number: str, days: int) -> None:
         until = (NOON + timedelta(days=days)).date()
-        confirm_correct(district, number, registrar, lambda one: read(district.lake, "problems", one), explanation="已核对", until=until)
+        confirm_correct(
+            district,
+            number,
+            registrar,
+            lambda one: read(district.lake, "problems", one),
+            district.catalog,
+            explanation="已核对",
+            until=until,
+        )
 
     confirm(numbers["amount.range"], 5)
     confirm(numbers["name.brief"], 20)
@@ -271,7 +279,7 @@ def test_a_confirmation_is_for_one_version_of_its_rule(district: District, tmp_p
     with district.store.session(read_only=True) as session:
         number = session.scalars(select(Ticket.number)).one()
     registrar = Actor("登记科", "provider", "registry_bureau")
-    confirm_correct(district, number, registrar, lambda one: read(district.lake, "problems", one), explanation="已核对")
+    confirm_correct(district, number, registrar, lambda one: read(district.lake, "problems", one), district.catalog, explanation="已核对")
     release_confirmed(at(district, NOON + timedelta(minutes=5)), engine)
     route(district)
     edit(tmp_path, PAYMENTS, ("max: 100}", "max: 120}"))  # another bound, the same question: the confirmation holds
