@@ -35,7 +35,7 @@ from districtlake.tickets.machine import Actor
 from districtlake.tickets.seal import seal_of
 from districtlake.warehouse.commit import read
 from districtlake.warehouse.history import current, scan
-from districtlake.warehouse.leads import findings
+from districtlake.warehouse.leads import findings, read_leads, register_of_leads, turned_id
 from districtlake.warehouse.tables import key_columns, text_key_of
 from districtlake.wording.sentences import Sentence
 
@@ -147,21 +147,43 @@ def _rows(district: District, resource: Resource, answers: Sequence[Answer], ref
 
 
 def _subjects(district: District, resource: Resource, register: pl.DataFrame, problems: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Of each open finding or report: ``key``, ``item``, and ``place``, where its row was delivered last (None: it is not known)."""
+    """Of each open finding, report or lead: ``key``, ``item``, and ``place``, where its row was delivered last (None: it is not known)."""
     named = register.filter(pl.col("problem_id").is_in(list(problems)))
     found = {
         row["problem_id"]: {"key": row["key"], "item": row["item"], "place": (row["last_delivery"], row["file"], row["sheet"], row["row"])}
         for row in named.iter_rows(named=True)
     }
+    others = [name for name in dict.fromkeys(problems) if name not in found]
+    asked, rowless = _leads(district, resource, others) if others else ({}, set())
     with district.store.session(read_only=True) as session:
-        reports = [one for one in (session.get(Report, name) for name in problems) if one is not None]
-    table = current(district.lake, resource.id) if reports else None
-    if table is not None:
-        wanted = sorted({report.key for report in reports})
-        held = table.with_columns(text_key_of(key_columns(resource)).alias("_key")).filter(pl.col("_key").is_in(wanted))
-        places = {row[0]: tuple(row[1:]) for row in held.select("_key", *PLACE).collect().iter_rows()}
-        found |= {one.id: {"key": one.key, "item": one.item, "place": places.get(one.key)} for one in reports}
-    return found
+        for name in others:
+            if (report := session.get(Report, name)) is not None:
+                asked[name] = (report.key, report.item or "")
+    places = _newest_places(district, resource, register, {key for key, _ in asked.values()}) if asked else {}
+    return found | {
+        name: {"key": key, "item": item, "place": None if name in rowless else places.get(key)} for name, (key, item) in asked.items()
+    }
+
+
+def _leads(district: District, resource: Resource, names: Sequence[str]) -> tuple[dict[str, tuple[str, str]], set[str]]:
+    """(open lead -> key and item, those among them that are about a row the resource does not have: their key is what they were matched by)."""
+    leads = read_leads(district.lake)
+    opened = register_of_leads(leads, resource.id).filter((pl.col("state") == "open") & pl.col("problem_id").is_in(list(names)))
+    rowless = leads.filter((pl.col("right_resource") == resource.id) & pl.col("right_key").is_null())
+    asked = {row["problem_id"]: (row["key"], row["item"]) for row in opened.iter_rows(named=True)}
+    return asked, {turned_id(one) for one in rowless["lead_id"]}
+
+
+def _newest_places(district: District, resource: Resource, register: pl.DataFrame, keys: set[str]) -> dict[str, Place]:
+    """Key -> where its row was delivered last: the warehouse's row, or the faulty one that came after it."""
+    table = current(district.lake, resource.id)
+    if table is None:
+        return {}
+    held = table.with_columns(text_key_of(key_columns(resource)).alias("_key")).filter(pl.col("_key").is_in(sorted(keys)))
+    rows = held.select("_key", "_stale", *PLACE).collect()
+    places = {row[0]: tuple(row[2:]) for row in rows.iter_rows()}
+    newer = register.filter(pl.col("key").is_in(rows.filter("_stale")["_key"].implode()) & pl.col("row").is_not_null())
+    return places | {row[0]: tuple(row[1:]) for row in newer.select("key", "last_delivery", "file", "sheet", "row").iter_rows()}
 
 
 def _impossible(resource: Resource, subject: Mapping[str, Any]) -> Sentence | None:

@@ -26,6 +26,8 @@ _KINDS = {
     ".csv": "text", ".txt": "text", ".tsv": "text", ".json": "text", ".ndjson": "text", ".geojson": "text",
     ".xlsx": "xlsx", ".xls": "ole", ".ods": "ods", ".zip": "zip", ".gz": "gzip", ".parquet": "parquet",
 }  # fmt: skip
+_MAY_HOLD_MACROS = frozenset({".xlsm", ".xlsb", ".xltm", ".xlam"})
+"""Refused for what they can hold, not for what is found in them: nobody's browser hands a program on. Agencies' inboxes are not bound by it."""
 
 
 class UploadRefused(DistrictLakeError):
@@ -44,6 +46,8 @@ def clean_name(name: str) -> str:
     plain = re.sub(r"[^\w.()（）\-－ ]", "_", "".join(char for char in plain if unicodedata.category(char)[0] != "C")).strip(" .")
     stem, dot, ending = plain.rpartition(".")
     kind = f".{ending.lower()}"
+    if dot and kind in _MAY_HOLD_MACROS:
+        raise UploadRefused.of("upload.may_hold_macros", file=plain[:80])
     if not dot or kind not in _KINDS:
         raise UploadRefused.of("upload.kind", file=plain[:80], kinds=Listed.of(_KINDS))
     return f"{stem[:120].strip(' .') or 'file'}{kind}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -23,8 +22,11 @@ from districtlake.portal.app import create_app
 from districtlake.portal.guard import CSRF_HEADER
 from districtlake.portal.pages import ROUTERS
 from districtlake.store.tables import AuditEvent, Delivery, Package, Ticket, TicketEvent
-from tests.portal_people import MINE, OFFICE, OTHER, ROLES_OF, closing_store, prepare, sign_in
-from tests.small_district import PEOPLE, open_small
+from tests.either_database import Districts, districts_of
+from tests.portal_people import MINE, OFFICE, OTHER, ROLES_OF, prepare, sign_in
+from tests.small_district import PEOPLE
+
+pytest_plugins = ["tests.postgres_server", "tests.either_database"]
 
 Enter = Callable[[str | None], TestClient]
 ROUTES = [one for router in ROUTERS for one in router.routes if isinstance(one, APIRoute)]
@@ -36,14 +38,13 @@ JUNK = (
 
 
 @pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return prepare(tmp_path_factory.mktemp("attacks"))
+def districts(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Districts:
+    return districts_of(prepare, request, tmp_path_factory)
 
 
 @pytest.fixture
-def district(prepared: Path, tmp_path: Path) -> Iterator[District]:
-    shutil.copytree(prepared, tmp_path / "district")
-    with closing_store(open_small(tmp_path / "district")) as found:
+def district(districts: Districts, database: str, tmp_path: Path) -> Iterator[District]:
+    with districts.opened(database, tmp_path / "district") as found:
         yield found
 
 

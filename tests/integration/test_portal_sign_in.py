@@ -23,11 +23,18 @@ from districtlake.portal.oidc import IdentityProvider
 from districtlake.portal.pages.sign_in import inside
 from districtlake.settings import Settings
 from tests.portal_people import PASSWORD, csrf_of, sign_in
+from tests.postgres_server import Server
+
+pytest_plugins = ["tests.postgres_server", "tests.either_database"]
 
 
 @pytest.fixture
-def app(open_test_district: Callable[..., object]) -> FastAPI:
-    district = open_test_district()
+def app(open_test_district: Callable[..., District], database: str, request: pytest.FixtureRequest) -> FastAPI:
+    url: dict[str, str] = {}
+    if database == "postgresql":
+        server: Server = request.getfixturevalue("postgres_server")
+        url["store_url"] = server.url(server.fresh_database())
+    district = open_test_district(**url)
     for login, role, agency in (("security.desk", "provider", "public_security_bureau"), ("office.desk", "office", None)):
         accounts.create(
             district.store, district.clock, NewAccount(login, login, role, agency), password=PASSWORD,

@@ -227,7 +227,8 @@ def _workbook(*parts: str) -> bytes:
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("people.xlsm", b"x", "不是可以报送的类型"),
+        ("people.xlsm", b"x", "不论是否真有宏"),
+        ("people.XLSB", b"x", "不论是否真有宏"),
         ("people.exe", b"MZ", "不是可以报送的类型"),
         ("people", b"x", "不是可以报送的类型"),
         ("people.xlsx", _workbook("xl/vbaProject.bin"), "含有宏"),
