@@ -144,6 +144,7 @@ def _resources(context: Context) -> Iterator[Finding]:
     for resource in context.catalog.resources.values():
         if not resource.description:
             yield Finding(resource.file, "description", "the resource has no description", "Add one sentence: what a row is.", "warning")
+        yield from _placeholders(resource)
         yield from _headers(resource)
         yield from _key(resource)
         yield from _opening(resource, context.catalog)
@@ -151,6 +152,19 @@ def _resources(context: Context) -> Iterator[Finding]:
             yield from _item(item, resource, context)
             yield from _terms(item, resource, context)
         yield from _rule_ids(resource)
+
+
+def _placeholders(resource: Resource) -> Iterator[Finding]:
+    """A draft's fields that nobody has filled in yet (``districtlake catalog draft``)."""
+    fields = {
+        "description": resource.description, "business": resource.business, "system": resource.system,
+        "sharing.reason": resource.sharing.reason, "sharing.legal_basis": resource.sharing.legal_basis, "opening.reason": resource.opening.reason,
+    }  # fmt: skip
+    for field, text in fields.items():
+        if text.startswith("待填"):
+            yield Finding(
+                resource.file, field, f"{field} is still 待填", "Fill it in before the entry is published (Article 10).", "warning"
+            )
 
 
 def _headers(resource: Resource) -> Iterator[Finding]:

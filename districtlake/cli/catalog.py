@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
+import polars as pl
 import typer
 from rich.markup import escape
 
-from districtlake.cli.options import Json
-from districtlake.cli.output import console, show_json, show_rows
+from districtlake.cli.options import Json, Yes
+from districtlake.cli.output import console, errors, show_json, show_rows
 
-app = typer.Typer(help="目录：检查、列出、查看一个资源。", no_args_is_help=True)
+app = typer.Typer(help="目录：检查、列出、查看一个资源，由文件起草新条目。", no_args_is_help=True)
 
 
 @app.command("check")
@@ -146,3 +147,72 @@ def show(resource: Annotated[str, typer.Argument(help="资源")], as_json: Json 
                       "sensitivity": "敏感级别"}, as_json=False, title=f"{entry.title} {entry.code}")  # fmt: skip
     listed = [{"id": r.id, "title": r.title, "dimension": r.dimension, "severity": r.severity, "on_failure": r.on_failure} for r in rules]
     show_rows(listed, {"id": "规则", "title": "说明", "dimension": "维度", "severity": "严重程度", "on_failure": "后果"}, as_json=False)
+
+
+@app.command("draft")
+def draft_entry(
+    paths: Annotated[list[Path], typer.Argument(help="同一资源的文件或文件夹；份数越多依据越足")],
+    agency: Annotated[str, typer.Option("--agency", help="提供单位，如 market_regulation")],
+    name: Annotated[str | None, typer.Option("--name", help="资源的英文标识；缺省由文件名推出")] = None,
+    title: Annotated[str | None, typer.Option("--title", help="资源的中文名称；缺省取文件名")] = None,
+    to: Annotated[Path | None, typer.Option("--to", help="写入这个目录文件夹（如 catalog）；缺省只显示")] = None,
+    sheet: Annotated[str | None, typer.Option("--sheet", help="只看一个工作表：名称，或从 0 数的序号")] = None,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """由文件起草一个目录条目：数据项、数据元、主键、代码表、范围、格式、列间关系，每项附依据；草案可直接加载和运行。
+
+    例：districtlake catalog draft 出租汽车_202603*.csv --agency transport_bureau --to catalog
+    """
+    from districtlake.clock import local_date
+    from districtlake.delivery.district import open_district
+    from districtlake.drafting.draft import draft
+    from districtlake.drafting.entry import existing, files_of, tried, write
+    from districtlake.errors import NotFound, OperationRefused
+    from districtlake.ingestion.limits import Limits
+    from districtlake.inspection.inspect import files_below
+    from districtlake.quality.validation import ReferenceUnreadable
+
+    for path in paths:
+        if not path.exists():
+            raise NotFound(f"There is no file or folder {path}.", hint="Check the path; quote names that hold blanks.")
+    files = [file for path in paths for file in (files_below(path) if path.is_dir() else [path])]
+    if not files:
+        raise NotFound(f"{paths[0]} holds no files.", hint="Name a folder with files, or a file.")
+    district = open_district()
+    limits = Limits.of(district.settings)
+
+    def values(resource: str, item: str) -> pl.Series | None:
+        try:
+            return district.reference_values(resource, item)
+        except ReferenceUnreadable:
+            return None
+
+    drafted = draft(
+        files, agency, district.catalog, local_date(district.clock.now()), limits=limits, values=values, name=name, title=title, sheet=sheet,
+        progress=lambda at, of, file: errors.print(f"{at}/{of} {file}", style="dim", markup=False),
+    )  # fmt: skip
+    _, read = tried(drafted, district.settings.catalog_dirs, limits)
+    texts = files_of(drafted)
+    trial = [{"file": one.file, "rows": one.rows, "missing": list(one.missing), "error": one.error} for one in read]
+    if as_json:
+        show_json({"resource": drafted.id, "files": texts, "read": trial, "remarks": drafted.remarks})
+    elif to is None:
+        for relative, text in texts.items():
+            console.print(f"# ---- {relative}", markup=False, soft_wrap=True)
+            console.print(text, markup=False, soft_wrap=True)
+    for remark in drafted.remarks:
+        errors.print(f"注意：{remark}", style="yellow", markup=False)
+    for one in read:
+        lacking = f"，缺列 {'、'.join(one.missing)}" if one.missing else ""
+        errors.print(f"试读 {one.file}：{one.error or f'{one.rows:,} 行{lacking}'}", markup=False)
+    if to is None:
+        return
+    there = existing(drafted, to)
+    if there and not yes:
+        listed = "、".join(str(path) for path in there)
+        if as_json or not typer.confirm(f"{listed} 已存在，覆盖吗？"):
+            raise OperationRefused(f"Nothing was written: {listed} is there already.", hint="Choose another --name, or say --yes.")
+    for path in write(drafted, to):
+        errors.print(f"已写入 {path}", markup=False)
+    errors.print(f"下一步：填写“待填”，然后 districtlake catalog check；districtlake catalog show {drafted.id}", markup=False)
