@@ -2,7 +2,7 @@
 
 A district is filled with tickets, problem registers, deliveries and signed-in people (``portal_store``). A server process runs as in
 production (``districtlake portal serve``); this process plays the people: each reads and acts as the role does (desk, list with filters,
-search and paging, ticket, its rows, catalogue, resource, board, claiming a correction), with ``--think`` seconds on average in between.
+search and paging, ticket, its rows, catalogue, resource, data quality, board, claiming a correction), with ``--think`` seconds on average in between.
 Told for each page: how many, p50, p95, p99 and the longest in milliseconds, errors; the server's CPU; then one line of JSON. An answer
 other than 200, 303 or (somebody else was first) 409 is an error, and any error makes the exit code 1.
 """
@@ -36,7 +36,7 @@ from districtlake.settings import Settings
 
 WARM_SECONDS = 5
 """Not counted: the first requests compile templates and open connections."""
-MIX = {"desk": 20, "list": 15, "search": 15, "ticket": 25, "rows": 5, "resources": 5, "resource": 7, "board": 5, "claim": 5}
+MIX = {"desk": 20, "list": 15, "search": 15, "ticket": 25, "rows": 5, "resources": 5, "resource": 7, "quality": 5, "board": 5, "claim": 5}
 """Shares of what people open. Who may not open the board opens the desk; who has nothing to claim reads the ticket."""
 WORDS = ("规范", "T2026-0001", "日期", "编号", "姓名", "conforms")
 NUMBER = re.compile(r'href="/tickets/(T\d{4}-\d{6})"')
@@ -73,7 +73,7 @@ class Person:
 
     def step(self, what: str) -> None:
         rng, ticket = self.rng, self.rng.choice(self.tickets) if self.tickets else None
-        district_wide = self.user.agency is None
+        district_wide = self.user.role in ("office", "auditor")
         if what == "list":
             self.open(
                 "list", f"/tickets?{urlencode({'at': rng.randint(1, 20 if district_wide else 2), 'state': rng.choice(('open', 'all'))})}"
@@ -89,6 +89,9 @@ class Person:
             self.open("resources", "/resources")
         elif what == "resource" and self.resources:
             self.open("resource", f"/resources/{rng.choice(self.resources)}")
+        elif what == "quality":
+            deeper = rng.choice(("", f"?{urlencode({'resource': rng.choice(self.resources)})}")) if district_wide and self.resources else ""
+            self.open("quality", f"/quality{deeper}")
         elif what == "board" and district_wide:
             self.open("board", "/board")
         elif what == "rows" and ticket and self.user.role in ("provider", "office"):
@@ -202,7 +205,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name, kind, value in (
         ("users", int, 50), ("seconds", float, 60), ("think", float, 5), ("tickets", int, 5_000), ("problems", int, 100_000),
-        ("workers", int, 1), ("seed", int, 20260302),
+        ("days", int, 90), ("workers", int, 1), ("seed", int, 20260302),
     ):  # fmt: skip
         parser.add_argument(f"--{name}", type=kind, default=value)
     asked = parser.parse_args()
@@ -211,7 +214,7 @@ def main() -> None:
         settings = Settings(state=folder / "state", inbox=folder / "state" / "inbox", actor="benchmark")
         district = open_district(settings)
         print(f"{asked.tickets:,} tickets, {asked.problems:,} open problems; {asked.users} users, {asked.think:g} s think time", flush=True)
-        fill(district, tickets=asked.tickets, problems=asked.problems, seed=asked.seed)
+        fill(district, tickets=asked.tickets, problems=asked.problems, seed=asked.seed, days=asked.days)
         users = people(district, asked.users)
         district.store.close()
         with socket.socket() as probe:

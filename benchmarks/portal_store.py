@@ -1,4 +1,6 @@
-"""What the portal's benchmark stands on: a state folder with tickets, problem registers, deliveries and accounts, all synthetic, made in seconds."""
+"""What the portal's benchmark stands on: a state folder with tickets, problem registers, results, rows, deliveries and accounts, all synthetic.
+
+What lies in the lake is written by the product's own writers, one commit of results a delivery, as nights leave them."""
 
 from __future__ import annotations
 
@@ -9,24 +11,32 @@ from datetime import datetime, timedelta
 from typing import Any, cast, get_args
 
 import polars as pl
-from deltalake import write_deltalake
 from sqlalchemy import insert
 
-from districtlake.access import accounts, sessions
+from districtlake.access import accounts, commissions, sessions
 from districtlake.access.accounts import NewAccount
 from districtlake.catalog.models import DIMENSION_TITLES, Resource
+from districtlake.cleansing import cleanse
 from districtlake.clock import SHANGHAI, local_date
 from districtlake.delivery.district import District
-from districtlake.quality.problems import REGISTER, problem_id
+from districtlake.ingestion.rows import raw_schema
+from districtlake.quality.derive import rules_of
+from districtlake.quality.problems import REGISTER, SIGHTING, Judged, problem_id, update
+from districtlake.quality.results import results_frame
+from districtlake.quality.validation import RuleResult
 from districtlake.store.access_tables import Role
-from districtlake.store.tables import Delivery, Ticket, TicketEvent, TicketProblem
-from districtlake.warehouse.tables import address, ensure_tables
+from districtlake.store.tables import Delivery, Operation, Ticket, TicketEvent, TicketProblem
+from districtlake.warehouse.changes import change_set
+from districtlake.warehouse.commit import Commits, read, versions
+from districtlake.warehouse.tables import FINGERPRINT, ensure_tables, fingerprints, key_columns, stored_items, tables_held_open
 
 OPEN_SHARE = 0.8
 """Of the tickets. All problems lie under open ones."""
 HEAVY_SHARE = 0.3
 """Of the problems lie in one resource's register: a district has one register that is larger than the others."""
 DAYS = 90
+ROWS = 980
+"""Of each resource in the warehouse: what a delivery of a thousand rows leaves of them."""
 _DIMENSIONS = tuple(DIMENSION_TITLES)
 
 
@@ -41,16 +51,19 @@ class User:
     csrf: str
 
 
-def fill(district: District, *, tickets: int, problems: int, seed: int) -> None:
-    """Tickets of every agency with a resource, their problems and events, and each resource's deliveries of ``DAYS`` days."""
+def fill(district: District, *, tickets: int, problems: int, seed: int, days: int = DAYS) -> None:
+    """Tickets of every agency with a resource, their problems and events, and each resource's deliveries of ``days`` days with their results."""
     rng = random.Random(seed)
     resources = sorted(district.catalog.resources.values(), key=lambda one: one.id)
     for resource in resources:
         ensure_tables(district.lake, resource, district.catalog)
     now = district.clock.now()
-    made: dict[type, list[dict[str, Any]]] = {Delivery: [], Ticket: [], TicketEvent: [], TicketProblem: []}
+    made: dict[type, list[dict[str, Any]]] = {Delivery: [], Operation: [], Ticket: [], TicketEvent: [], TicketProblem: []}
+    delivered: dict[str, list[dict[str, Any]]] = {}
     for resource in resources:
-        made[Delivery] += [_delivery(resource, now - timedelta(days=DAYS - day)) for day in range(DAYS)]
+        delivered[resource.id] = [_delivery(resource, now - timedelta(days=days - day)) for day in range(days)]
+        made[Delivery] += delivered[resource.id]
+        made[Operation] += [_operation(district, one, number) for number, one in enumerate(delivered[resource.id], start=1)]
     open_ones = max(1, round(tickets * OPEN_SHARE))
     shares = [(problems * (n + 1)) // open_ones - (problems * n) // open_ones for n in range(open_ones)]
     heavy = resources[0]
@@ -58,11 +71,11 @@ def fill(district: District, *, tickets: int, problems: int, seed: int) -> None:
     for number in range(tickets):
         is_open = number < open_ones
         resource = heavy if rng.random() < HEAVY_SHARE else rng.choice(resources)
-        ticket = _ticket(district, resource, number, shares[number] if is_open else 0, is_open, now, rng)
+        ticket = _ticket(district, resource, number, shares[number] if is_open else 0, is_open, now, rng, days)
         made[Ticket].append(ticket)
         made[TicketEvent] += _events(ticket)
         for place in range(ticket["open_problems"]):
-            row = _problem(resource, ticket, place, rng)
+            row = _sighting(resource, ticket, place, rng)
             registers[resource.id].append(row)
             made[TicketProblem].append(
                 {
@@ -73,12 +86,12 @@ def fill(district: District, *, tickets: int, problems: int, seed: int) -> None:
                 }
             )
     with district.store.session() as session:
-        for table in (Delivery, Ticket, TicketEvent, TicketProblem):
+        for table in (Delivery, Operation, Ticket, TicketEvent, TicketProblem):
             for start in range(0, len(made[table]), 5_000):
                 session.execute(insert(table), made[table][start : start + 5_000])
-    for resource_id, rows in registers.items():
-        if rows:
-            write_deltalake(str(address(district.lake, "problems", resource_id)), pl.DataFrame(rows, schema=REGISTER), mode="append")
+    for resource in resources:
+        with tables_held_open():
+            _lay_down(district, resource, delivered[resource.id], registers[resource.id], rng)
 
 
 def people(district: District, count: int) -> list[User]:
@@ -94,6 +107,12 @@ def people(district: District, count: int) -> list[User]:
             actor="benchmark",
         )  # fmt: skip
         account = next(one for one in accounts.every(district.store) if one.login == login)
+        if role == "contractor":
+            for scope in agencies[number // 10 % 3 :: 3]:
+                commissions.give(
+                    district.store, district.clock, login, scope, last_day=local_date(district.clock.now()) + timedelta(days=30),
+                    reference="benchmark", known=set(agencies), actor="benchmark",
+                )  # fmt: skip
         signed = sessions.begin(district.store, district.clock, accounts.viewer_of(account))
         found.append(User(login, role, agency, signed.token, signed.csrf))
     assert {user.role for user in found} <= set(get_args(Role))
@@ -111,10 +130,68 @@ def _delivery(resource: Resource, at: datetime) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _operation(district: District, delivery: dict[str, Any], number: int) -> dict[str, Any]:
+    at = delivery["received_at"]
+    return {
+        "resource": delivery["resource"], "seq": number, "kind": "process", "delivery_id": delivery["id"], "state": "done", "base_versions": {},
+        "actor": "benchmark", "reason": "", "started_at": at, "finished_at": at, "catalog_hash": "", "policy_version": district.policy.version,
+        "counts": {},
+    }  # fmt: skip
+
+
+def _lay_down(
+    district: District, resource: Resource, deliveries: list[dict[str, Any]], sightings: list[dict[str, Any]], rng: random.Random
+) -> None:
+    """The resource's results (a commit for each delivery), its problem register and its warehouse rows."""
+    rules = rules_of(resource, district.catalog)
+
+    def commits() -> Commits:
+        return Commits(district.lake, resource.id, versions(district.lake, resource.id), 0)
+
+    for one in deliveries:
+        results = [
+            RuleResult(rule, "failed" if failed else "passed", 1000 if rule.scope == "row" else 1, failed)
+            for rule in rules
+            for failed in (rng.choice((0, 0, 0, rng.randrange(1, 20))) if rule.scope == "row" else 0,)
+        ]
+        commits().append("results", results_frame(results, one["id"], one["received_at"]))
+    if sightings:
+        commits().overwrite("problems", _register(resource, sightings))
+    raw = _raw(resource)
+    rows = cleanse(raw, resource, district.catalog, local_date(district.clock.now())).frame
+    items, key = stored_items(resource), key_columns(resource)
+    if not resource.key:
+        rows = rows.with_columns(fingerprints(rows, items).alias(FINGERPRINT))
+    rows = rows.unique(list(key), keep="first", maintain_order=True).drop_nulls(list(key))
+    current = read(district.lake, "warehouse", resource.id)
+    last = deliveries[-1]
+    made = change_set(
+        current, rows, rows.select(key).clear(), key=key, items=items, delivery=last["id"], at=last["received_at"], delete_absent=False
+    )
+    commits().merge(made.source, key)
+
+
+def _register(resource: Resource, sightings: list[dict[str, Any]]) -> pl.DataFrame:
+    """The register after these sightings, delivery by delivery: each first seen in its ticket's."""
+    judged = Judged(frozenset(), frozenset(), pl.Series([], dtype=pl.String), whole=False)
+    parts = []
+    for (delivery, at), seen in pl.DataFrame(sightings, infer_schema_length=None).group_by("delivery", "at", maintain_order=True):
+        frame = seen.select(list(SIGHTING)).cast(pl.Schema(SIGHTING))
+        parts.append(update(pl.DataFrame(schema=REGISTER), frame, judged, resource=resource, delivery=str(delivery), at=cast(datetime, at)))
+    return pl.concat(parts)
+
+
+def _raw(resource: Resource) -> pl.DataFrame:
+    """``ROWS`` rows of the resource as text. Numbers stand for every value: how many rows there are counts here, not what they say."""
+    number = pl.int_range(1, ROWS + 1, eager=True).cast(pl.String)
+    place = {"_file": f"{resource.name}.csv", "_sheet": None, "_row": range(2, ROWS + 2), "_extra": None}
+    return pl.DataFrame({name: place.get(name, number) for name in raw_schema(resource)}, schema=raw_schema(resource))
+
+
 def _ticket(
-    district: District, resource: Resource, number: int, problems: int, is_open: bool, now: datetime, rng: random.Random
+    district: District, resource: Resource, number: int, problems: int, is_open: bool, now: datetime, rng: random.Random, days: int
 ) -> dict[str, Any]:
-    opened = now - timedelta(minutes=rng.randrange(60 * 24 * 60))
+    opened = now - timedelta(minutes=rng.randrange(min(60, days) * 24 * 60))
     due = local_date(opened) + timedelta(days=rng.choice((7, 7, 7, 30, 60)))
     closed_at = None if is_open else min(now, opened + timedelta(days=rng.randrange(12)))
     item = rng.choice(resource.items)
@@ -143,13 +220,12 @@ def _events(ticket: dict[str, Any]) -> list[dict[str, Any]]:
     return [{**common, "at": at, "event": event, "data": {"problems": ticket["problems"]}} for at, event in happened]
 
 
-def _problem(resource: Resource, ticket: dict[str, Any], place: int, rng: random.Random) -> dict[str, Any]:
+def _sighting(resource: Resource, ticket: dict[str, Any], place: int, rng: random.Random) -> dict[str, Any]:
+    """A finding under a ticket, and with it ``delivery`` and ``at``: where it was first seen."""
     key, item = f"{ticket['number']}-{place}", ticket["rule_id"].split(".")[0]
     return {
-        "problem_id": problem_id(resource.id, ticket["rule_id"], key, item), "resource": resource.id, "agency": resource.agency,
-        "rule": ticket["rule_id"], "rule_title": ticket["rule_title"], "item": item, "key": "|".join([key] * max(1, len(resource.key))),
-        "first_delivery": ticket["delivery_id"], "first_seen_at": ticket["opened_at"], "last_delivery": ticket["delivery_id"],
-        "last_seen_at": ticket["opened_at"], "sightings": 1, "state": "open", "closed_delivery": None, "closed_at": None, "closing": None,
-        "dimension": ticket["dimension"], "severity": "critical", "on_failure": "quarantine", "file": f"{resource.name}.csv", "sheet": None,
-        "row": rng.randrange(2, 100_000), "value": f"{rng.randrange(10**12)}", "reason": "与规范不符。",
+        "problem_id": problem_id(resource.id, ticket["rule_id"], key, item), "rule": ticket["rule_id"], "rule_title": ticket["rule_title"],
+        "item": item, "key": "|".join([key] * max(1, len(resource.key))), "dimension": ticket["dimension"], "severity": "critical",
+        "on_failure": "quarantine", "file": f"{resource.name}.csv", "sheet": None, "row": rng.randrange(2, 100_000),
+        "value": f"{rng.randrange(10**12)}", "reason": "与规范不符。", "delivery": ticket["delivery_id"], "at": ticket["opened_at"],
     }  # fmt: skip

@@ -7,7 +7,9 @@ from tests.integration.test_bench_nights import figures_of
 
 
 def test_everybody_works() -> None:
-    told = figures_of("benchmarks.portal", *["--users", "20", "--seconds", "5", "--think", "0.2", "--tickets", "80", "--problems", "400"])
+    told = figures_of(
+        "benchmarks.portal", *["--users", "20", "--seconds", "5", "--think", "0.2", "--tickets", "80", "--problems", "400", "--days", "3"]
+    )
     pages = told["figures"]["pages"]
     assert set(pages) == {*MIX, "all"}, "every page of the mix was opened"
     for page in pages.values():
