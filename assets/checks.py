@@ -16,12 +16,12 @@ CHECKED_LAYER = "cleansed"
 
 def dimensions_of(resource: Resource, catalog: Catalog) -> list[str]:
     """The dimensions in which the resource has rules, in the standard's order."""
-    used = {rule.dimension for rule in (*rules_of(resource, catalog), *delivery_rules.ALL)}
+    used = {rule.dimension for rule in (*rules_of(resource, catalog), *delivery_rules.of(resource))}
     return [dimension for dimension in DIMENSION_TITLES if dimension in used]
 
 
 def check_specs(resource: Resource, catalog: Catalog) -> list[dg.AssetCheckSpec]:
-    rules = (*rules_of(resource, catalog), *delivery_rules.ALL)
+    rules = (*rules_of(resource, catalog), *delivery_rules.of(resource))
     return [
         dg.AssetCheckSpec(
             name=dimension,

@@ -11,6 +11,7 @@ from districtlake.warehouse.tables import key_columns, schema_of
 
 COUNT_TITLES = {
     "delivered": "交付行数", "inserted": "新增", "changed": "变更", "unchanged": "未变", "duplicates": "完全重复",
+    "deletions": "删除操作", "superseded": "被后续操作取代",
     "quarantined": "隔离", "held": "暂停", "deleted": "消失", "deletions_deferred": "暂缓删除", "cells_altered": "清洗单元格",
 }  # fmt: skip
 

@@ -617,7 +617,7 @@ class Oracle:
         for row in self._deliveries():
             if row["state"] != "duplicate":
                 groups.setdefault((row["agency"], row["resource"], row["received_date"]), []).append(row)
-        fates = ("inserted", "changed", "unchanged", "duplicates", "quarantined", "held")
+        fates = ("inserted", "changed", "unchanged", "duplicates", "deletions", "superseded", "quarantined", "held")
         total = lambda rows, *names: sum(row["counts"].get(name, 0) for row in rows for name in names)  # noqa: E731
         return [
             {

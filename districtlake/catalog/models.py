@@ -32,11 +32,12 @@ from districtlake.catalog.parts import (
     Sensitivity,
     Severity,
     Terms,
+    normal_text,
 )
 
 __all__ = [
     "COLUMN_ARGUMENTS", "DELIVERY_COLUMNS", "DIMENSION_TITLES", "Agency", "Aspect", "Catalog", "Check", "CodeList", "Comparison", "Cycle", "Dimension", "Element",
-    "Fact", "Frozen", "Identifier", "Item", "Library", "Mart", "MartColumn", "Mode", "NonEmpty", "OnFailure", "Opening", "Reference", "Resource", "RuleId",
+    "Fact", "Frozen", "Identifier", "Item", "Library", "Mart", "MartColumn", "Mode", "NonEmpty", "OnFailure", "Opening", "Operation", "Reference", "Resource", "RuleId",
     "SampleQuery", "Sensitivity", "Severity", "Sharing", "Source", "Terms",
 ]  # fmt: skip
 
@@ -203,6 +204,33 @@ def _compiled(value: str | None) -> str | None:
     return value
 
 
+class Operation(Frozen):
+    """The column that says what each row of an increment does (操作标识), and the spellings of the three operations."""
+
+    column: NonEmpty  # its header
+    insert: Annotated[tuple[NonEmpty, ...], Field(min_length=1)] = ("I",)
+    update: Annotated[tuple[NonEmpty, ...], Field(min_length=1)] = ("U",)
+    delete: Annotated[tuple[NonEmpty, ...], Field(min_length=1)] = ("D",)
+
+    @field_validator("insert", "update", "delete", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: object) -> object:
+        many = value if isinstance(value, (list, tuple)) else (value,)
+        return tuple(str(one) if isinstance(one, int) and not isinstance(one, bool) else one for one in many)
+
+    @model_validator(mode="after")
+    def _told_apart(self) -> Operation:
+        if len(self.spellings()) < len(self.insert) + len(self.update) + len(self.delete):
+            raise ValueError(
+                "insert, update and delete of 'operation' share a spelling (case and width make no difference); tell them apart"
+            )
+        return self
+
+    def spellings(self) -> dict[str, str]:
+        """Normalised spelling -> "insert", "update" or "delete"."""
+        return {normal_text(text): name for name in ("insert", "update", "delete") for text in getattr(self, name)}
+
+
 class Source(Frozen):
     """How the agency delivers. Globs match the file's name (or its path below the agency's folder), case-insensitively."""
 
@@ -222,6 +250,16 @@ class Source(Frozen):
     footer: Annotated[int, Field(ge=0)] = 0  # rows at the end that are passed over
     # JSON: where the records lie, e.g. data.rows; default: the root array, or the only array of objects among the root's members
     records: Annotated[str, Field(pattern=r"^[^.\s]+(\.[^.\s]+)*$")] | None = None
+
+    operation: Operation | None = None  # mode incremental: rows say whether they insert, update or delete
+
+    @model_validator(mode="after")
+    def _operations_need_increments(self) -> Source:
+        if self.operation is not None and self.mode != "incremental":
+            raise ValueError(
+                f"'operation' goes with mode: incremental, not {self.mode} (there the file says by itself what is gone); delete one"
+            )
+        return self
 
     @field_validator("files", "corrections", mode="before")
     @classmethod
@@ -303,6 +341,13 @@ class Resource(Frozen):
             raise ValueError("a resource without a key can only be delivered in mode: append (its rows have no identity to update)")
         if not self.key and self.source.corrections:
             raise ValueError("a resource without a key cannot be corrected by key; delete 'corrections' or declare a key")
+        operation = self.source.operation
+        if operation is not None:
+            spelt = {normal_text(text): item.name for item in self.items for text in (item.title, item.name, *item.aliases)}
+            if (item_name := spelt.get(normal_text(operation.column))) is not None:
+                raise ValueError(
+                    f"the operation column '{operation.column}' is also item {item_name}; it says what to do, it is no data: delete the item"
+                )
         fleeting = [name for name in self.key if self.item(name).volatile]
         if fleeting:
             raise ValueError(f"key item {', '.join(fleeting)} is volatile; a key identifies the row and cannot be left out")

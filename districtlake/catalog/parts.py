@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from datetime import date
 from typing import Annotated, Any, Literal
 
@@ -27,6 +29,15 @@ DIMENSION_TITLES: dict[str, str] = {
     "timeliness": "时效性",
     "accessibility": "可访问性",
 }
+
+
+_IGNORED = re.compile(r"[\s\u200b-\u200f\u2060\ufeff]+")
+_MARKS = "*★☆:"  # forms mark required columns with a star
+
+
+def normal_text(text: str) -> str:
+    """A header or a code word reduced to what makes it itself: width, case, blanks, line breaks and required-marks do not."""
+    return _IGNORED.sub("", unicodedata.normalize("NFKC", text)).casefold().strip(_MARKS)
 
 
 class Frozen(BaseModel):

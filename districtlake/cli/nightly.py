@@ -111,9 +111,12 @@ def render(summary: dict[str, Any]) -> None:
             table.add_row(row["file"], row["state_title"], *cells)
         console.print(table)
         total = summary["conservation"]
+        operations = "".join(
+            f" + {word} {total[name]:,}" for name, word in (("deletions", "删除"), ("superseded", "被后续操作取代")) if total[name]
+        )
         console.print(
             f"[bold]守恒[/] 交付 {total['delivered']:,} = 新增 {total['inserted']:,} + 变更 {total['changed']:,} + 未变 {total['unchanged']:,}"
-            f" + 完全重复 {total['duplicates']:,} + 隔离 {total['quarantined']:,} + 暂停 {total['held']:,}"
+            f" + 完全重复 {total['duplicates']:,}{operations} + 隔离 {total['quarantined']:,} + 暂停 {total['held']:,}"
             f"  {'[green]✓ 一行不少[/]' if total['balanced'] else '[bold red]✗ 不平[/]'}"
         )
     else:

@@ -15,7 +15,9 @@ import polars as pl
 from districtlake.catalog.models import Catalog, Resource
 from districtlake.cleansing import cleanse
 from districtlake.clock import local_date
-from districtlake.delivery.judge import Arrival, Judgement, judge
+from districtlake.delivery.conservation import FATES, check_conservation
+from districtlake.delivery.judge import Arrival, Judgement, judge, lacking_columns
+from districtlake.delivery.operation_column import contradictions
 from districtlake.quality import delivery_rules, problems
 from districtlake.quality.derive import rules_of
 from districtlake.quality.fingerprints import fingerprint_of
@@ -58,7 +60,7 @@ def advance(
     """Process one delivery in memory. ``at`` is the moment of processing (for results and the problem register)."""
     rules, day = rules_of(resource, catalog), local_date(at)
     prints = {rule.id: fingerprint_of(rule, resource, catalog) for rule in rules}
-    known = frozenset(rule.id for rule in rules) | frozenset(rule.id for rule in delivery_rules.ALL)
+    known = frozenset(rule.id for rule in rules) | frozenset(rule.id for rule in delivery_rules.of(resource))
     if arrival.raw is None:
         verdicts = [delivery_rules.failed(delivery_rules.READABLE, arrival.unreadable)]
         return _held(tables, arrival, resource, verdicts, _unjudged(rules, arrival.unreadable), {}, known, prints, at, height=0)
@@ -71,8 +73,7 @@ def advance(
         "changes": _stamped(cleansed.changes, arrival, schema_of("changes", resource, catalog)),
     }
     verdicts = [delivery_rules.passed(delivery_rules.READABLE)]
-    asked = {rule.id for rule in rules if rule.in_force(day)}  # an item that is required from a day to come may still be absent
-    lacking = [resource.item(name).title for name in arrival.missing if f"{name}.required" in asked or name in resource.key]
+    lacking = lacking_columns(arrival, resource, rules, day)
     verdicts.append(
         delivery_rules.failed(delivery_rules.COLUMNS, f"文件缺少数据项：{'、'.join(lacking)}。") if lacking
         else delivery_rules.passed(delivery_rules.COLUMNS)
@@ -85,13 +86,14 @@ def advance(
     )  # fmt: skip
 
     verdict = judge(cleansed.frame, arrival, resource, catalog, rules, validator, references, day)
+    applied, gone = verdict.applied, verdict.applied.gone if verdict.applied is not None else pl.Series([], dtype=pl.String)
     judged, quarantined, key = verdict.frame, verdict.quarantined, list(key_columns(resource))
     accepted = judged.filter(~quarantined)
     unreadable_keys = int((~verdict.readable).sum()) if resource.key else 0
     whole = arrival.mode == "snapshot"
     complete = whole and unreadable_keys == 0
     before = tables.quarantine.clear() if complete else tables.quarantine
-    kept = before.filter(~pl.col("key").is_in(verdict.keys.unique().implode()))
+    kept = before.filter(~pl.col("key").is_in(pl.concat([verdict.keys, gone]).unique().implode()))
     quarantine = pl.concat([kept, quarantine_rows(verdict, quarantined, arrival.id, resource, catalog)])
     stale = keys_in(quarantine, resource, catalog)
     changes = change_sets.change_set(
@@ -104,12 +106,22 @@ def advance(
         at=arrival.at,
         delete_absent=complete,
         keep_items=[name for name in arrival.missing if name in stored_items(resource)],
+        delete_keys=applied.deleted_keys(key) if applied is not None else None,
     )
     verdicts.append(_shrink(resource, tables.current.height, changes, whole, unreadable_keys))
     verdicts = [
         replace(v, outcome="passed", reason=f"放行：{v.reason}") if v.rule.id in arrival.waived and v.failed else v for v in verdicts
     ]
-    stopping = [v for v in verdicts if v.outcome == "failed"] + list(verdict.holding)
+    sightings = verdict.sightings
+    if applied is not None:
+        replaced = changes.source.filter(pl.col(change_sets.OPERATION) == "U")
+        looked_at, wrong, told = contradictions(applied, tables.current, replaced, key)
+        said = RuleResult(delivery_rules.OPERATIONS, "failed" if wrong else "passed", evaluated=looked_at, failed=wrong, reason=told)
+        verdicts.append(said)
+        if wrong:
+            seen = problems.sighting_of_delivery(resource, said.rule, arrival.file, told)
+            sightings = pl.concat([sightings.drop("_index"), seen.select(sightings.drop("_index").columns)])
+    stopping = [v for v in verdicts if v.outcome == "failed" and v.rule.on_failure == "hold"] + list(verdict.holding)
     row_results = verdict.results
     if stopping:
         return _held(
@@ -118,18 +130,19 @@ def advance(
 
     register = problems.update(
         tables.register,
-        verdict.sightings,
+        sightings,
         problems.Judged(
             rules=frozenset(r.rule.id for r in (*verdicts, *row_results) if r.outcome != "not_evaluated"),
-            known_rules=known, keys=verdict.keys, whole=complete, waived=verdict.waived,
+            known_rules=known, keys=verdict.keys, whole=complete, waived=verdict.waived, gone=gone,
         ),
         resource=resource, delivery=arrival.id, at=at,
     )  # fmt: skip
     counts = {
         "delivered": raw.height, "inserted": changes.inserted, "changed": changes.changed, "unchanged": changes.unchanged,
-        "duplicates": verdict.duplicates, "quarantined": int(quarantined.sum()), "held": 0, "deleted": changes.deleted,
+        "duplicates": verdict.duplicates, "quarantined": int(quarantined.sum()), "held": 0,
+        "deletions": applied.deletions if applied else 0, "superseded": applied.superseded if applied else 0, "deleted": changes.deleted,
         "deletions_deferred": changes.absent if whole and unreadable_keys else 0, "cells_altered": cleansed.changes.height,
-        "problems_seen": verdict.sightings.height,
+        "problems_seen": sightings.height,
     }  # fmt: skip
     check_conservation(arrival.id, counts)
     history = changes.ended.select(list(schema_of("history", resource, catalog)))
@@ -143,13 +156,6 @@ def advance(
     )  # fmt: skip
 
 
-def check_conservation(delivery: str, counts: dict[str, int]) -> None:
-    """Rows delivered = inserted + changed + unchanged + exact duplicates + quarantined + held. A breach is our own fault: stop."""
-    parts = sum(counts[name] for name in ("inserted", "changed", "unchanged", "duplicates", "quarantined", "held"))
-    if parts != counts["delivered"]:
-        raise AssertionError(f"delivery {delivery}: {counts['delivered']} rows delivered, {parts} accounted for: {counts}")
-
-
 def _unjudged(rules: Sequence[Any], reason: str) -> tuple[RuleResult, ...]:
     return tuple(RuleResult(rule, "not_evaluated", reason=reason) for rule in rules)
 
@@ -159,7 +165,7 @@ def _held(
     layers: dict[str, pl.DataFrame], known: frozenset[str], prints: dict[str, str], at: datetime, *, height: int, holding: tuple[RuleResult, ...] = (),
 ) -> Step:  # fmt: skip
     """The delivery stops: the warehouse stays as it was; only what stopped it becomes a problem."""
-    stopping = [v for v in verdicts if v.outcome == "failed"] + list(holding)
+    stopping = [v for v in verdicts if v.outcome == "failed" and v.rule.on_failure == "hold"] + list(holding)
     seen = pl.concat([problems.sighting_of_delivery(resource, v.rule, arrival.file, v.reason or v.rule.title) for v in stopping])
     judged = problems.Judged(
         rules=frozenset(v.rule.id for v in verdicts if v.outcome == "passed"),
@@ -167,9 +173,7 @@ def _held(
     )  # fmt: skip
     register = problems.update(tables.register, seen, judged, resource=resource, delivery=arrival.id, at=at)
     results = (*verdicts, *row_results)
-    counts = dict.fromkeys(
-        ("inserted", "changed", "unchanged", "duplicates", "quarantined", "deleted", "deletions_deferred", "cells_altered"), 0
-    )
+    counts = dict.fromkeys((*FATES, "deleted", "deletions_deferred", "cells_altered"), 0)
     counts |= {"delivered": height, "held": height, "problems_seen": seen.height}
     return Step(
         held=True, why="；".join(dict.fromkeys(v.reason or v.rule.title for v in stopping)),

@@ -12,6 +12,7 @@ from datetime import date, datetime
 import polars as pl
 
 from districtlake.catalog.models import Catalog, Resource
+from districtlake.delivery.operation_column import Applied, operations_of
 from districtlake.quality import problems
 from districtlake.quality.fates import decide
 from districtlake.quality.rules import STATUS_SUFFIX, Rule
@@ -55,7 +56,7 @@ class Judgement:
     """The verdict on a delivery's rows.
 
     Attributes:
-        frame, raw: the rows judged, cleansed and as delivered, row for row; exact duplicates are left out.
+        frame, raw: the rows judged, cleansed and as delivered, row for row; exact duplicates are left out, and so are rows that delete or were superseded.
         keys: the text key of each (a ``row:`` fingerprint where it cannot be read). readable: whether it can.
         results: of every rule, in the order given, those that were not evaluated last.
         validation: failing rows as ``_index`` (row of ``frame``) and ``rule``, without those confirmed to be correct.
@@ -63,6 +64,7 @@ class Judgement:
         waived: ids of the problems that are confirmed.
         quarantined: per row, unreadable keys included.
         holding: results of failed rules that stop the delivery.
+        applied: what its operation column says, where the resource declares one.
     """
 
     frame: pl.DataFrame
@@ -76,6 +78,7 @@ class Judgement:
     quarantined: pl.Series
     holding: tuple[RuleResult, ...]
     duplicates: int
+    applied: Applied | None = None
 
     @property
     def decided(self) -> frozenset[str]:
@@ -96,6 +99,11 @@ def judge(
     raw, frame, key = arrival.raw, cleansed, list(key_columns(resource))
     if not resource.key:
         frame = frame.with_columns(fingerprints(_content(frame, raw, resource), stored_items(resource)))
+    applied = None
+    if (operations := operations_of(raw, resource, arrival.mode)) is not None:
+        frame = frame.with_columns(operations.words)
+        applied = Applied.of(operations, frame, *_text_keys(frame, raw, resource, key))
+        frame, raw = frame.filter(applied.told_apart.judged), raw.filter(applied.told_apart.judged)
     duplicate = _exact_duplicates(frame, raw, resource)
     judged, judged_raw = frame.filter(~duplicate), raw.filter(~duplicate)
 
@@ -122,7 +130,25 @@ def judge(
     return Judgement(
         frame=judged, raw=judged_raw, keys=text_keys, readable=readable, results=(*validation.results, *skipped), validation=validation,
         sightings=sightings, waived=waived, quarantined=fates.quarantined | ~readable, holding=fates.holding, duplicates=int(duplicate.sum()),
+        applied=applied,
     )  # fmt: skip
+
+
+def lacking_columns(arrival: Arrival, resource: Resource, rules: Sequence[Rule], day: date) -> list[str]:
+    """Titles of the columns without which no row can be judged: key items, items required on ``day``, the operation column.
+
+    Of a delivery that only deletes nothing but the key is needed.
+    """
+    assert arrival.raw is not None
+    operations = operations_of(arrival.raw, resource, arrival.mode)
+    asked = {rule.id for rule in rules if rule.in_force(day)}  # an item that is required from a day to come may still be absent
+    only_keys = operations is not None and operations.only_deletes
+    lacking = [
+        resource.item(name).title for name in arrival.missing if name in resource.key or (f"{name}.required" in asked and not only_keys)
+    ]
+    if operations is not None and operations.absent and resource.source.operation is not None:
+        lacking.append(resource.source.operation.column)
+    return lacking
 
 
 def status_reasons(resource: Resource, catalog: Catalog) -> dict[str, dict[str, str]]:

@@ -150,8 +150,8 @@ class Past:
 
 
 def rows_judged(counts: Mapping[str, int]) -> int:
-    """The rows of a delivery that were judged: exact duplicates are not."""
-    return counts["delivered"] - counts["duplicates"]
+    """The rows of a delivery that were judged: exact duplicates, deletions and superseded rows are not."""
+    return counts["delivered"] - sum(counts.get(name, 0) for name in ("duplicates", "deletions", "superseded"))
 
 
 def past_of(store: Store, resource: str, before_operation: int | None = None) -> Past:

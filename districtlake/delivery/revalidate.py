@@ -163,7 +163,7 @@ def _ask(district: District, resource: Resource, standing: Tables, engine: Engin
         )  # fmt: skip
         current = change_sets.apply(current, changes, key)
         history.append(changes.ended.select(list(schema_of("history", resource, catalog))))
-    known = frozenset(rule.id for rule in (*rules_of(resource, catalog), *delivery_rules.ALL))
+    known = frozenset(rule.id for rule in (*rules_of(resource, catalog), *delivery_rules.of(resource)))
     for one in asked:
         judged = problems.Judged(
             rules=one.verdict.decided, known_rules=known, keys=one.verdict.keys.filter(one.mine), whole=False, waived=one.verdict.waived,

@@ -56,7 +56,7 @@ def history_of(district: District, resource: Resource, rule: str, limit: int = 2
     """
     today = local_date(district.clock.now())
     now = rule_set(resource, district.catalog, today).rules
-    fixed: dict[str, Rule] = {one.id: one for one in delivery_rules.ALL}
+    fixed: dict[str, Rule] = {one.id: one for one in delivery_rules.of(resource)}
     with district.store.session(read_only=True) as session:
         sets = list(session.scalars(select(UsedRules).where(UsedRules.resource == resource.id).order_by(UsedRules.id)))
         asked = list(

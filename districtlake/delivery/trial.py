@@ -16,7 +16,7 @@ from districtlake.clock import local_date
 from districtlake.delivery import ledger
 from districtlake.delivery.baselines import baselines_before
 from districtlake.delivery.district import District
-from districtlake.delivery.judge import Judgement, judge
+from districtlake.delivery.judge import Judgement, judge, lacking_columns
 from districtlake.delivery.process import arrival_of
 from districtlake.delivery.states import TITLES as STATES
 from districtlake.delivery.surroundings import surroundings_of
@@ -154,10 +154,8 @@ def try_rules(
             yield Tried(*described, skipped=arrival.unreadable)
             continue
         day = local_date(district.clock.now())
-        lacking = [n for n in arrival.missing if n in resource.key or any(r.id == f"{n}.required" and r.in_force(day) for r in rules)]
-        if lacking:
-            titles = "、".join(resource.item(name).title for name in lacking)
-            yield Tried(*described, rows=arrival.raw.height, would_hold=f"文件缺少数据项：{titles}")
+        if lacking := lacking_columns(arrival, resource, rules, day):
+            yield Tried(*described, rows=arrival.raw.height, would_hold=f"文件缺少数据项：{'、'.join(lacking)}")
             continue
         frame = cleanse(arrival.raw, resource, district.catalog, arrival.today).frame
         verdict = judge(

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
 from districtlake.catalog.models import Resource
+from districtlake.catalog.parts import normal_text as normal
 
-_IGNORED = re.compile(r"[\s\u200b-\u200f\u2060\ufeff]+")
-_MARKS = "*★☆:"  # forms mark required columns with a star
+__all__ = ["Header", "HeaderFinder", "joined_header", "normal"]
 
 
 @dataclass(frozen=True)
@@ -38,11 +36,6 @@ class Header:
         if text in (earlier.strip() for earlier in self.texts[:index]):
             return f"{text}#{index + first_column + 1}"
         return text
-
-
-def normal(text: str) -> str:
-    """A header reduced to what makes it itself: width, case, blanks, line breaks and required-marks do not."""
-    return _IGNORED.sub("", unicodedata.normalize("NFKC", text)).casefold().strip(_MARKS)
 
 
 def joined_header(rows: Sequence[Sequence[str | None]]) -> list[str]:

@@ -47,7 +47,7 @@ class SystemTable:
 
 # what the store knows ----------------------------------------------------------------------------------------------
 def _deliveries(district: District) -> pl.DataFrame:
-    counts = ("delivered", "inserted", "changed", "unchanged", "duplicates", "quarantined", "held", "deleted")
+    counts = ("delivered", "inserted", "changed", "unchanged", "duplicates", "deletions", "superseded", "quarantined", "held", "deleted")
     rows = []
     with district.store.session(read_only=True) as session:
         for d in session.scalars(select(Delivery).order_by(Delivery.received_at, Delivery.id)):
@@ -68,7 +68,8 @@ _DELIVERIES = SystemTable(
         "state": (pl.String, "状态"), "data_date": (pl.Date, "数据日期"), "received_at": (INSTANT, "接收时间"),
         "received_date": (pl.Date, "接收日期"), "attempts": (pl.Int64, "失败次数"), "bytes": (pl.Int64, "字节数"),
         "rows_delivered": (pl.Int64, "交付行数"), "rows_inserted": (pl.Int64, "新增"), "rows_changed": (pl.Int64, "变更"),
-        "rows_unchanged": (pl.Int64, "未变"), "rows_duplicates": (pl.Int64, "完全重复"), "rows_quarantined": (pl.Int64, "隔离"),
+        "rows_unchanged": (pl.Int64, "未变"), "rows_duplicates": (pl.Int64, "完全重复"), "rows_deletions": (pl.Int64, "删除操作"),
+        "rows_superseded": (pl.Int64, "被后续操作取代"), "rows_quarantined": (pl.Int64, "隔离"),
         "rows_held": (pl.Int64, "暂停"), "rows_deleted": (pl.Int64, "消失"),
     },
     _deliveries,

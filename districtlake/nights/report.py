@@ -34,6 +34,7 @@ _LEVELS = {
 # Okabe and Ito's palette: told apart by colour-blind readers too
 _CONSERVED = {
     "unchanged": ("未变", "#56b4e9"), "inserted": ("新增", "#0072b2"), "changed": ("变更", "#009e73"), "duplicates": ("完全重复", "#999999"),
+    "deletions": ("删除", "#cc79a7"), "superseded": ("被取代", "#cfd8e0"),
     "quarantined": ("隔离", "#d55e00"), "held": ("暂停", "#e69f00"),
 }  # fmt: skip
 _TIMELY = {
@@ -97,7 +98,7 @@ def render(summary: Mapping[str, Any]) -> str:
     return str(
         _template().render(
             s=summary, title=title_of(summary), tone=_TONES[_tone(summary)], levels=_LEVELS, tiles=_tiles(summary),
-            conserved=_parts([(title, conservation[name], colour) for name, (title, colour) in _CONSERVED.items()], "{:,}"),
+            conserved=_parts([(title, conservation.get(name, 0), colour) for name, (title, colour) in _CONSERVED.items()], "{:,}"),
             heat=lambda count: _heat(count, most), charts=_charts(summary["trend"]),
             timely=_parts([(e["title"], e["count"], _TIMELY[e["state"]]) for e in summary["timeliness"]["states"]], "{:,}"),
             times=_parts(_times(timing, total), "{:.1f} 秒"), share=round(100 * timing["orchestration"] / total),
@@ -132,7 +133,7 @@ def text_of(summary: Mapping[str, Any]) -> str:
     lines += [
         "",
         f"交付 {len(summary['deliveries'])} 个文件，{total['delivered']:,} 行：新增 {total['inserted']:,}，变更 {total['changed']:,}，"
-        f"未变 {total['unchanged']:,}，完全重复 {total['duplicates']:,}，隔离 {total['quarantined']:,}，暂停 {total['held']:,}。",
+        f"未变 {total['unchanged']:,}，完全重复 {total['duplicates']:,}，{_operations(total)}隔离 {total['quarantined']:,}，暂停 {total['held']:,}。",
         f"工单 新开 {summary['tickets']['opened']}，办结 {summary['tickets']['closed']}，在办 {summary['tickets']['open']}，"
         f"逾期 {summary['tickets']['overdue']}。",
         *([f"数据质量：{summary['quality']['headline']}。"] if summary.get("quality") else []),
@@ -143,6 +144,12 @@ def text_of(summary: Mapping[str, Any]) -> str:
         f"用时 {summary['timing']['seconds']:.1f} 秒。{summary['note']}。",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _operations(total: Mapping[str, int]) -> str:
+    """Rows of operation columns, where there are any."""
+    named = (("删除", total.get("deletions", 0)), ("被后续操作取代", total.get("superseded", 0)))
+    return "".join(f"{word} {count:,}，" for word, count in named if count)
 
 
 def mail_of(district: District, summary: Mapping[str, Any], html: str) -> bytes:
@@ -177,7 +184,14 @@ def _tone(summary: Mapping[str, Any]) -> str:
 
 def _tiles(summary: Mapping[str, Any]) -> list[dict[str, str]]:
     total, tickets = summary["conservation"], summary["tickets"]
-    passed = total["inserted"] + total["changed"] + total["unchanged"] + total["duplicates"]
+    passed = (
+        total["inserted"]
+        + total["changed"]
+        + total["unchanged"]
+        + total["duplicates"]
+        + total.get("deletions", 0)
+        + total.get("superseded", 0)
+    )
     share = f"{100 * passed / total['delivered']:.1f}%" if total["delivered"] else "无数据"
     held = sum(row["state"] == "held" for row in summary["deliveries"])
     failed = sum(row["tonight"] and row["outcome"] in ("failed", "none", "uncatalogued") for row in summary["missing"])

@@ -12,6 +12,7 @@ import polars as pl
 from sqlalchemy import func, select
 
 from districtlake.clock import SHANGHAI, local_date
+from districtlake.delivery.conservation import FATES as CONSERVED
 from districtlake.delivery.district import District
 from districtlake.delivery.states import TITLES as STATES
 from districtlake.nights.attention import attention_of, headline_of
@@ -24,7 +25,6 @@ from districtlake.quality.results import slow_rules
 from districtlake.store.tables import Delivery, Night, Operation, Ticket
 from districtlake.warehouse.tables import scan_table
 
-CONSERVED = ("inserted", "changed", "unchanged", "duplicates", "quarantined", "held")
 TREND_NIGHTS = 14
 """As many nights as fit on a phone's width."""
 
@@ -173,7 +173,9 @@ def _by_agency(district: District, deliveries: Sequence[Mapping[str, Any]]) -> l
         if row["state"] in ("done", "held", "failed"):
             entry[row["state"]] += 1
         entry["rows"] += counts.get("delivered", 0)
-        entry["accepted"] += sum(counts.get(name, 0) for name in ("inserted", "changed", "unchanged", "duplicates"))
+        entry["accepted"] += sum(
+            counts.get(name, 0) for name in ("inserted", "changed", "unchanged", "duplicates", "deletions", "superseded")
+        )
         entry["quarantined"] += counts.get("quarantined", 0)
         entry["stopped"] += counts.get("held", 0)
     return [found[agency] for agency in sorted(found)]

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from districtlake.catalog.models import Resource
 from districtlake.errors import DistrictLakeError
 from districtlake.quality.rules import Rule
 from districtlake.quality.validation import RuleResult
 from districtlake.standards.masking import mask_numbers
 
 
-def _rule(name: str, title: str, dimension: str) -> Rule:
+def _rule(name: str, title: str, dimension: str, **fields: Any) -> Rule:
+    fields = {"severity": "critical", "on_failure": "hold", **fields}
     return Rule(
-        id=f"delivery.{name}", title=title, items=(), expectation=f"expect_delivery_{name}", arguments={}, severity="critical",
-        dimension=dimension, on_failure="hold", scope="table",  # type: ignore[arg-type]
+        id=f"delivery.{name}", title=title, items=(), expectation=f"expect_delivery_{name}", arguments={},
+        dimension=dimension, scope="table", **fields,  # type: ignore[arg-type]
     )  # fmt: skip
 
 
@@ -20,7 +24,10 @@ COLUMNS = _rule("columns", "文件应当包含目录规定的全部必填数据�
 ORDER = _rule("order", "交付的数据日期不得早于已入仓的数据。", "timeliness")
 SHRINK = _rule("shrink", "全量交付不得大幅减少。", "completeness")
 
+OPERATIONS = _rule("operations", "操作标识应当与现有数据相符。", "consistency", severity="warning", on_failure="report")
+
 ALL = (READABLE, COLUMNS, ORDER, SHRINK)
+"""Rules about every delivery; ``of`` says which those of one resource are."""
 WAIVABLE = frozenset({ORDER.id, SHRINK.id})
 """What an operator may overrule by releasing a held delivery; without readable file or required columns there is nothing to release."""
 
@@ -48,6 +55,11 @@ UNREADABLE = {
 def unreadable(error: DistrictLakeError) -> str:
     """Why a file cannot be read, as its agency is told: a sentence and remedy in Chinese, then the engineers' detail."""
     return f"{UNREADABLE.get(error.code, '文件无法读取，请重新导出后报送。')}（{mask_numbers(str(error))}）"
+
+
+def of(resource: Resource) -> tuple[Rule, ...]:
+    """The rules about a delivery of one resource."""
+    return (*ALL, OPERATIONS) if resource.source.operation is not None else ALL
 
 
 def passed(rule: Rule) -> RuleResult:

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from districtlake.catalog.models import DELIVERY_COLUMNS, Aspect, Catalog, Check, CodeList, Dimension, Element, Item, Resource, Terms
 from districtlake.errors import CatalogError
 from districtlake.quality.own_expectations import OWN, OwnArguments
-from districtlake.quality.rules import REFERENCE_EXPECTATION, STATUS_SUFFIX, Rule
+from districtlake.quality.rules import OPERATION_COLUMN, OPERATION_WORDS, REFERENCE_EXPECTATION, STATUS_SUFFIX, Rule
 
 if TYPE_CHECKING:
     from districtlake.standards.kinds import Kind
@@ -30,6 +30,7 @@ def rules_of(resource: Resource, catalog: Catalog) -> tuple[Rule, ...]:
     for item in resource.items:
         rules.extend(_item_rules(item, resource, catalog))
     rules.extend(_key_rule(resource))
+    rules.extend(_operation_rule(resource))
     titles = {item.name: item.title for item in resource.items}
     rules.extend(declared(check, titles, catalog) for check in resource.checks)
     return with_unique_ids(rules)
@@ -140,6 +141,21 @@ def _key_rule(resource: Resource) -> Iterator[Rule]:
     yield Rule(
         "key.unique", title, resource.key, expectation, arguments, severity="critical", dimension="accuracy", on_failure="quarantine"
     )
+
+
+def _operation_rule(resource: Resource) -> Iterator[Rule]:
+    """Each row says what it does, in a declared spelling. A correction's rows may say nothing ("put")."""
+    declared = resource.source.operation
+    if declared is None:
+        return
+    words = "、".join(f"{'/'.join(spelt)}（{word}）" for spelt, word in (
+        (declared.insert, "新增"), (declared.update, "修改"), (declared.delete, "删除")
+    ))  # fmt: skip
+    yield Rule(
+        "operation.known", f"{declared.column}应为{words}之一", (), "expect_column_values_to_be_in_set",
+        {"column": OPERATION_COLUMN, "value_set": [*OPERATION_WORDS, "put"]}, severity="critical", dimension="normativity",
+        on_failure="quarantine",
+    )  # fmt: skip
 
 
 # declared checks ---------------------------------------------------------------------------------------------------

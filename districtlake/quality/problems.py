@@ -67,11 +67,11 @@ def sightings_of_rows(
         index = group["_index"]
         items = [item for item in rule.items if item in raw.columns]
         place = cleansed.select("_file", "_sheet", "_row")[index].with_columns(index.cast(pl.UInt32).alias("_index"))
-        delivered = raw.select(items)[index]
+        delivered = raw.select(items)[index] if items else None  # a frame without columns has no rows to pick
         part = place.rename({"_file": "file", "_sheet": "sheet", "_row": "row"}).with_columns(
             pl.Series("key", keys[index]),
             value=delivered.select(pl.concat_str([pl.col(item).fill_null("（空）") for item in items], separator=" / ")).to_series()
-            if items
+            if delivered is not None
             else pl.lit(None, dtype=pl.String),
             rule=pl.lit(rule.id),
             rule_title=pl.lit(rule.title),
@@ -121,6 +121,7 @@ class Judged:
         keys: text keys delivered and judged.
         whole: True when the delivery was the complete resource, so that an absent key is gone ("absent").
         rows_judged: False for a delivery that was held: only rules about the delivery were decided.
+        gone: text keys that the delivery deletes by an operation; their problems end as "absent".
         waived: problems that the delivery shows but their provider confirmed to be correct; they are closed as "waived".
         delivery_judged: False when rows that were there are judged again: what a delivery as a whole was held for stays open.
     """
@@ -132,6 +133,7 @@ class Judged:
     rows_judged: bool = True
     waived: frozenset[str] = frozenset()
     delivery_judged: bool = True
+    gone: pl.Series | None = None
 
 
 def update(
@@ -200,6 +202,8 @@ def _closing(rest: pl.DataFrame, judged: Judged) -> pl.Expr:
         .then(pl.lit("passed"))
     )
     if judged.rows_judged:
+        if judged.gone is not None and len(judged.gone):
+            chain = chain.when(~about_delivery & pl.lit(rest["key"].is_in(judged.gone.implode()))).then(pl.lit("absent"))
         chain = chain.when(~about_delivery & decided & pl.lit(delivered)).then(pl.lit("passed"))
         if judged.whole:
             chain = chain.when(~about_delivery & decided).then(pl.lit("absent"))

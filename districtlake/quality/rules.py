@@ -9,7 +9,11 @@ from typing import Any, Literal
 from districtlake.catalog.models import Dimension, OnFailure, Severity
 from districtlake.standards.kind import STATUS_SUFFIX
 
-__all__ = ["REFERENCE_EXPECTATION", "STATUS_SUFFIX", "Rule"]
+__all__ = ["OPERATION_COLUMN", "OPERATION_WORDS", "REFERENCE_EXPECTATION", "STATUS_SUFFIX", "Rule"]
+
+OPERATION_COLUMN = "_operation"
+"""Of a frame that is judged: what the row does, where its resource declares an operation column."""
+OPERATION_WORDS = ("insert", "update", "delete")
 
 REFERENCE_EXPECTATION = "expect_column_values_to_exist_in_resource"
 """Our own expectation: (column, resource, item); evaluated against the referred resource's warehouse table."""

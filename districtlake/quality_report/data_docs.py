@@ -126,7 +126,7 @@ def _prepared(district: District, delivery: str, language: Language) -> tuple[De
     found = ledger.get(district.store, delivery)
     resource = district.resource(found.resource)
     results = _results(district, found)
-    rules = (*rules_of(resource, district.catalog), *delivery_rules.ALL)
+    rules = (*rules_of(resource, district.catalog), *delivery_rules.of(resource))
     name = re.sub(r"[^A-Za-z0-9._-]", "_", delivery)
     return found, resource, results, rules, district.settings.state / "data_docs" / name / f"{language}-{_stamp(rules, results)}"
 

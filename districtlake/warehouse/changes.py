@@ -49,6 +49,7 @@ def change_set(
     at: datetime,
     delete_absent: bool,
     keep_items: Sequence[str] = (),
+    delete_keys: pl.DataFrame | None = None,
 ) -> ChangeSet:
     """Compare a delivery's accepted rows with the current table.
 
@@ -58,6 +59,7 @@ def change_set(
         quarantined_keys: the key columns of every row now in quarantine: their last good versions stay, marked stale.
         at: the moment the new versions become valid.
         delete_absent: delete keys the delivery does not name (a complete snapshot with every key readable).
+        delete_keys: keys the delivery names to be deleted (neither accepted nor in quarantine).
         keep_items: items the delivery had no column for; the current value stays.
     """
     key = list(key)
@@ -85,7 +87,12 @@ def change_set(
         gone = gone.join(stale_keys.select(key), on=key, how="anti") if stale_keys.height else gone
 
     absent = gone.height
-    deleted = gone if delete_absent else gone.clear()
+    if delete_absent:
+        deleted = gone
+    elif delete_keys is not None and delete_keys.height:
+        deleted = gone.join(delete_keys.select(key), on=key, how="semi")
+    else:
+        deleted = gone.clear()
     source = _source(columns, current, new, updated, deleted, stale_keys, key=key, delivery=delivery, at=at)
     ended_keys = pl.concat([updated.select(key), deleted.select(key)])
     ended = current.clear()

@@ -22,6 +22,7 @@ from pytest_bdd import given, parsers, then, when
 from districtlake.catalog.models import Resource
 from districtlake.clock import SHANGHAI, FixedClock
 from districtlake.delivery import ledger
+from districtlake.delivery.conservation import FATES as CONSERVED
 from districtlake.delivery.district import District, open_district
 from districtlake.delivery.process import Outcome
 from districtlake.delivery.receive import Received
@@ -36,7 +37,6 @@ TAGS = {
     **{f"article_{number}": f"Article {number} of the measures" for number in (13, 26, 27, 28, 29)},
     **{f"paragraph_{number}": f"paragraph {number} of the article" for number in (1, 2, 3, 4)},
 }
-CONSERVED = ("inserted", "changed", "unchanged", "duplicates", "quarantined", "held")
 
 
 def pytest_configure(config: pytest.Config) -> None:
