@@ -16,6 +16,7 @@ from districtlake.cli import (
     dictionary,
     docs,
     doctor,
+    explain,
     inspect,
     marts,
     nightly,
@@ -55,6 +56,7 @@ app.add_typer(docs.app, name="docs")
 app.command("tables")(tables.tables)
 app.command("show")(tables.show)
 app.command("history")(tables.history)
+app.command("explain")(explain.explain)
 app.command("sql")(sql.sql)
 app.command("dictionary")(dictionary.dictionary)
 app.add_typer(comparisons.app, name="comparisons")

@@ -15,11 +15,15 @@ import polars as pl
 
 @dataclass(frozen=True)
 class Repair:
-    """One repair: ``id`` as the change log writes it, a Chinese title, and the pure function text -> text (nulls stay null)."""
+    """One repair: ``id`` as the change log writes it, a Chinese title, and the pure function text -> text (nulls stay null).
+
+    ``version`` is raised when the same cell would come out otherwise than before.
+    """
 
     id: str
     title: str
     apply: Callable[[pl.Series], pl.Series]
+    version: int = 1
 
 
 def apply_repairs(text: pl.Series, repairs: Iterable[Repair], rule: pl.Series | None = None) -> tuple[pl.Series, pl.Series]:
