@@ -44,17 +44,17 @@ def give(store: Store, clock: Clock, login: str, scope: str, *, last_day: date, 
         NotFound: no such account, agency or resource; CommissionRefused: the account is no contractor's, or the day is over.
     """
     if scope not in known:
-        raise NotFound(f"There is no agency or resource {scope}.", hint="districtlake catalog list shows them.")
+        raise NotFound.of("commission.no_scope", scope=scope)
     if last_day < local_date(clock.now()):
-        raise CommissionRefused(f"{last_day} is over.", hint="Give a last day that is still to come.")
+        raise CommissionRefused.of("commission.day_over", day=last_day)
     if not reference.strip():
-        raise CommissionRefused("The commission names no contract or letter.", hint="Give one: --reference.")
+        raise CommissionRefused.of("commission.no_reference")
     with store.session() as session:
         account = session.scalar(select(Account).where(Account.login == normal_login(login)))
         if account is None:
-            raise NotFound(f"There is no account {login}.", hint="districtlake portal user list shows them.")
+            raise NotFound.of("commission.no_account", login=login)
         if account.role != "contractor":
-            raise CommissionRefused(f"{login} is no technical service unit's account.", hint="Commission accounts of role contractor.")
+            raise CommissionRefused.of("commission.no_contractor", login=login)
         found = Commission(
             account_id=account.id, scope=scope, reference=reference.strip(), last_day=last_day, given_at=clock.now(), given_by=actor,
             ended_at=None,
@@ -74,7 +74,7 @@ def end(store: Store, clock: Clock, number: int, *, actor: str) -> None:
     with store.session() as session:
         found = session.get(Commission, number)
         if found is None or found.ended_at is not None:
-            raise NotFound(f"There is no commission {number} to end.", hint="districtlake portal commission list shows them.")
+            raise NotFound.of("commission.none", number=number)
         found.ended_at = clock.now()
         _audit(
             session,

@@ -10,6 +10,7 @@ from rich.markup import escape
 from districtlake.cli.options import Agency, Json, Limit
 from districtlake.cli.output import console, errors, show_json, show_rows
 from districtlake.errors import NotFound, OperationRefused
+from districtlake.wording.sentences import Listed
 
 app = typer.Typer(help="跨部门比对：列出、进行、查看线索（定义在 catalog/comparisons）。", no_args_is_help=True)
 
@@ -109,7 +110,7 @@ def leads(
     from districtlake.warehouse.leads import read_leads
 
     if state not in ("open", "closed", "all"):
-        raise OperationRefused(f"There is no state {state}.", hint="States are: open, closed, all.")
+        raise OperationRefused.of("asked.no_state", state=state, known=Listed.of(("open", "closed", "all")))
     district = open_district()
     found = read_leads(district.lake)
     if comparison is not None:
@@ -130,10 +131,7 @@ def leads(
 
 
 def _known(district: Any, comparison: str) -> None:
-    from districtlake.catalog.model_faults import close_to
 
     known = sorted(district.catalog.comparisons)
     if comparison not in known:
-        raise NotFound(
-            f"There is no comparison {comparison}.", hint=f"{close_to(comparison, known)}Comparisons are: {', '.join(known) or 'none'}."
-        )
+        raise NotFound.of("comparison.none", comparison=comparison, known=Listed.of(known or ["—"]))

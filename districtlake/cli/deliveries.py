@@ -14,6 +14,7 @@ from districtlake.cli.options import Agency, Json, Limit, Reason, Resource, Yes
 from districtlake.cli.output import console, show_json, show_rows
 from districtlake.delivery.states import TITLES as STATES
 from districtlake.errors import DistrictLakeError, OperationRefused
+from districtlake.wording.sentences import Listed
 
 app = typer.Typer(help="交付：列出、提交、放行、撤回、重新处理。", no_args_is_help=True)
 
@@ -36,7 +37,7 @@ def list_deliveries(
     from districtlake.store.tables import Delivery
 
     if state is not None and state not in STATES:
-        raise OperationRefused(f"There is no state {state}.", hint=f"States are: {', '.join(STATES)}.")
+        raise OperationRefused.of("asked.no_state", state=state, known=Listed.of(STATES))
     query = select(Delivery).order_by(Delivery.received_at.desc(), Delivery.order_key.desc()).limit(limit)
     for column, wanted in ((Delivery.agency, agency), (Delivery.resource, resource), (Delivery.state, state)):
         if wanted is not None:
@@ -141,10 +142,7 @@ def reprocess(
         _act("reprocess", delivery, reason, yes, as_json, "重新处理")
         return
     if delivery is not None or resource is None or since is None:
-        raise OperationRefused(
-            "Give either one delivery, or a resource and the date to begin with.",
-            hint="reprocess <delivery> --reason …, or reprocess --resource R --since YYYY-MM-DD [--until …] --reason …",
-        )
+        raise OperationRefused.of("operation.which")
     _backfill(resource, since, until, reason, yes, as_json)
 
 
@@ -225,4 +223,4 @@ def _date(text: str | None) -> date | None:
     try:
         return date.fromisoformat(text) if text else None
     except ValueError:
-        raise OperationRefused(f"{text} is no date.", hint="Write it as YYYY-MM-DD.") from None
+        raise OperationRefused.of("asked.no_date", text=text) from None

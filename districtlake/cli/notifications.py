@@ -9,6 +9,7 @@ import typer
 from districtlake.cli.options import Json, Limit
 from districtlake.cli.output import console, show_json, show_rows
 from districtlake.errors import OperationRefused
+from districtlake.wording.sentences import Listed
 
 app = typer.Typer(help="消息：工单动态的邮件和回调；只含编号和链接。", no_args_is_help=True)
 
@@ -38,7 +39,7 @@ def list_(
     from districtlake.notifications.sending import counts, messages
 
     if state is not None and state not in STATES:
-        raise OperationRefused(f"There is no state {state}.", hint=f"States are: {', '.join(STATES)}.")
+        raise OperationRefused.of("asked.no_state", state=state, known=Listed.of(STATES))
     district = _district()
     rows, total = messages(district, state=state, limit=limit), counts(district)
     if as_json:
@@ -112,9 +113,7 @@ def hook(
     from districtlake.notifications import hooks
 
     if audience not in AUDIENCES or (audience != "office" and not recipient):
-        raise OperationRefused(
-            "Say for whom the address is called.", hint="--audience agency|reporter --recipient …, or --audience office."
-        )
+        raise OperationRefused.of("hook.no_audience")
     district = _district()
     made, secret = hooks.add(
         district, audience, "" if audience == "office" else recipient, url, algorithm=algorithm, actor=district.settings.actor

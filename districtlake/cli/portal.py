@@ -42,9 +42,7 @@ def serve(
     from districtlake.settings import Settings
 
     if host not in ("127.0.0.1", "::1", "localhost") and not behind_tls:
-        raise OperationRefused(
-            f"The portal would be reachable at {host} without encryption.", hint="Put it behind a proxy with TLS and add --behind-tls."
-        )
+        raise OperationRefused.of("asked.unencrypted", host=host)
     settings = Settings.from_environment()
     check_public_address(settings, secure=behind_tls, identity_provider=IdentityProvider.from_environment() is not None)
     configure(secure=behind_tls)

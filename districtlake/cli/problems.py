@@ -10,6 +10,7 @@ import typer
 from districtlake.cli.options import Agency, Json, Limit, Resource
 from districtlake.cli.output import console, show_rows
 from districtlake.errors import OperationRefused
+from districtlake.wording.sentences import Listed
 
 
 def problems(
@@ -32,7 +33,7 @@ def problems(
     from districtlake.warehouse.tables import address
 
     if state not in ("open", "closed", "all"):
-        raise OperationRefused(f"There is no state {state}.", hint="States are: open, closed, all.")
+        raise OperationRefused.of("asked.no_state", state=state, known=Listed.of(("open", "closed", "all")))
     district = open_district()
     wanted = [district.resource(resource)] if resource else list(district.catalog.resources.values())
     rows: list[dict[str, Any]] = []
@@ -81,7 +82,7 @@ def list_of_tickets(
     from districtlake.tickets.machine import STAGES
 
     if state not in ("open", "closed", "all"):
-        raise OperationRefused(f"There is no state {state}.", hint="States are: open, closed, all.")
+        raise OperationRefused.of("asked.no_state", state=state, known=Listed.of(("open", "closed", "all")))
     district = open_district()
     query = select(Ticket).order_by(Ticket.due_at, Ticket.number).limit(limit)
     conditions = ((Ticket.agency, agency), (Ticket.resource, resource), (Ticket.state, None if state == "all" else state))

@@ -42,9 +42,7 @@ def report(
     from districtlake.quality_report.period import percent, scope_of
 
     if to is not None and to.suffix and to.suffix.lower() not in KINDS and not to.is_dir():
-        raise OperationRefused(
-            f"{to} is neither a folder nor .html or .xlsx.", hint="Name a folder, or a file that ends in .html or .xlsx."
-        )
+        raise OperationRefused.of("asked.no_report_file", to=to)
     district = open_district()
     scope = scope_of(district, first=_day(since), last=_day(until), agency=agency, resource=resource)
 
@@ -85,4 +83,4 @@ def _day(text: str | None) -> date | None:
     try:
         return None if text is None else date.fromisoformat(text)
     except ValueError:
-        raise OperationRefused(f"{text} is no day.", hint="Write YYYY-MM-DD.") from None
+        raise OperationRefused.of("asked.no_date", text=text) from None

@@ -39,13 +39,13 @@ def _day(text: str | None) -> date | None:
     try:
         return date.fromisoformat(text) if text else None
     except ValueError:
-        raise OperationRefused(f"{text} is no date.", hint="Write it as YYYY-MM-DD.") from None
+        raise OperationRefused.of("asked.no_date", text=text) from None
 
 
 def _required_day(text: str) -> date:
     day = _day(text)
     if day is None:
-        raise OperationRefused("A day is needed.", hint="Write it as YYYY-MM-DD.")
+        raise OperationRefused.of("asked.day_missing")
     return day
 
 

@@ -11,6 +11,7 @@ import typer
 from districtlake.cli.options import Agency, Json
 from districtlake.cli.output import console, show_json, show_rows
 from districtlake.errors import OperationRefused
+from districtlake.wording.sentences import Listed
 
 STYLES = {
     "overdue": "bold red", "waiting": "magenta", "due": "yellow", "near": "yellow", "not_due": "green", "never_delivered": "dim",
@@ -36,14 +37,14 @@ def timeliness(
     from districtlake.supervision.timeliness import STATE_TITLES
 
     if state is not None and state not in STATE_TITLES:
-        raise OperationRefused(f"There is no state {state}.", hint=f"States are: {', '.join(STATE_TITLES)}.")
+        raise OperationRefused.of("asked.no_state", state=state, known=Listed.of(STATE_TITLES))
     if until is not None and since is None:
-        raise OperationRefused("--until goes with --since.", hint="Give the first day as well: --since 2026-03-01.")
+        raise OperationRefused.of("period.no_beginning")
     if since is not None and state is not None:
-        raise OperationRefused("--state goes without --since.", hint="A period has counts, no states.")
+        raise OperationRefused.of("period.no_states")
     district = open_district()
     if agency is not None and agency not in district.catalog.agencies:
-        raise OperationRefused(f"There is no agency {agency}.", hint=f"Agencies are: {', '.join(sorted(district.catalog.agencies))}.")
+        raise OperationRefused.of("asked.no_agency", agency=agency, known=Listed.of(sorted(district.catalog.agencies)))
     if since is not None:
         _period(district, agency, since, until, as_json)
         return
@@ -107,7 +108,7 @@ def _period(district: Any, agency: str | None, since: str, until: str | None, as
 
     first, last = _day(since), _day(until) if until else local_date(district.clock.now())
     if first > last:
-        raise OperationRefused(f"The period from {first} to {last} has no day.", hint="Give the earlier day as --since.")
+        raise OperationRefused.of("period.backwards", first=first, last=last)
     rows = [
         {
             **row,
@@ -134,4 +135,4 @@ def _day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise OperationRefused(f"{text} is no day.", hint="Write YYYY-MM-DD.") from None
+        raise OperationRefused.of("asked.no_date", text=text) from None

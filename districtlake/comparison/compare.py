@@ -35,6 +35,7 @@ from districtlake.marts.sources import ABSENT, Inputs, add_relation, duck, rows_
 from districtlake.marts.sources import lock as nothing_else
 from districtlake.warehouse.leads import LEADS, read_leads, write_leads
 from districtlake.warehouse.statement import duck_words
+from districtlake.wording.sentences import Listed
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +69,7 @@ def compare(
     known = district.catalog.comparisons
     for name in names or ():
         if name not in known:
-            raise NotFound(f"There is no comparison {name}.", hint=f"Comparisons are: {', '.join(sorted(known)) or 'none'}.")
+            raise NotFound.of("comparison.none", comparison=name, known=Listed.of(sorted(known) or ["—"]))
     chosen = [one for one in sorted(known.values(), key=lambda one: (one.code, one.id)) if names is None or one.id in names]
     done: list[Compared] = []
     with lock(district.settings.locks, LOCK, tell=tell):

@@ -15,6 +15,7 @@ from districtlake.delivery import ledger
 from districtlake.delivery.district import District
 from districtlake.delivery.locks import lock
 from districtlake.delivery.process import Engine, Outcome, finish_interrupted, process_resource, rebuild
+from districtlake.delivery.states import state_named
 from districtlake.errors import OperationRefused
 from districtlake.quality import delivery_rules
 from districtlake.quality.derive import rules_of
@@ -30,10 +31,7 @@ def release(district: District, delivery_id: str, engine: Engine, *, actor: str,
     """
     delivery, resource = _subject(district, delivery_id, reason)
     if delivery.state != "held":
-        raise OperationRefused(
-            f"Delivery {delivery.id} is {delivery.state}, not held.",
-            hint="Only a held delivery can be released: districtlake deliveries list.",
-        )
+        raise OperationRefused.of("operation.not_held", delivery=delivery.id, state=state_named(delivery.state))
     waived = delivery_rules.WAIVABLE | {rule.id for rule in rules_of(resource, district.catalog) if rule.on_failure == "hold"}
     return _again(district, resource, delivery, "release", engine, actor, reason, waive={delivery.id: frozenset(waived)})
 
@@ -45,7 +43,7 @@ def withdraw(district: District, delivery_id: str, engine: Engine, *, actor: str
         _set_state(district, delivery, "withdrawn", actor, reason)
         return []
     if delivery.state not in ("done", "held"):
-        raise OperationRefused(f"Delivery {delivery.id} is {delivery.state}.", hint="Only received deliveries can be withdrawn, once.")
+        raise OperationRefused.of("operation.not_withdrawable", delivery=delivery.id, state=state_named(delivery.state))
     return _again(district, resource, delivery, "withdraw", engine, actor, reason, without=True)
 
 
@@ -59,10 +57,7 @@ def reprocess(district: District, delivery_id: str, engine: Engine, *, actor: st
         _set_state(district, delivery, "pending", actor, reason)
         return process_resource(district, resource.id, engine, through=delivery.data_date)
     if delivery.state not in ("done", "held"):
-        raise OperationRefused(
-            f"Delivery {delivery.id} is {delivery.state}.",
-            hint="Pending ones are processed by the nightly run; a withdrawn one is delivered again under another name.",
-        )
+        raise OperationRefused.of("operation.not_reprocessable", delivery=delivery.id, state=state_named(delivery.state))
     return _again(district, resource, delivery, "reprocess", engine, actor, reason)
 
 
@@ -82,7 +77,7 @@ def backfill(
     resource = district.resource(resource_id)
     _ask_reason(reason)
     if until is not None and until < since:
-        raise OperationRefused(f"The range ends ({until}) before it begins ({since}).", hint="Give the earlier date first.")
+        raise OperationRefused.of("period.backwards", first=since, last=until)
     query = select(Delivery).where(Delivery.resource == resource_id, Delivery.state.in_(("done", "held", "failed", "pending")))
     with district.store.session(read_only=True) as session:
         known = list(session.scalars(query.order_by(Delivery.order_key, Delivery.received_at)))
@@ -90,8 +85,11 @@ def backfill(
     chosen = [d for d in known if d.data_date is not None and d.data_date >= since and (until is None or d.data_date <= until)]
     if not chosen:
         dates = sorted({d.data_date for d in known if d.data_date is not None})
-        there = f"Its deliveries are dated {dates[0]} to {dates[-1]}." if dates else "No delivery of it has a data date."
-        raise OperationRefused(f"No delivery of {resource_id} is dated {since} to {until or 'now'}.", hint=there)
+        if not dates:
+            raise OperationRefused.of("operation.never_dated", resource=resource_id)
+        raise OperationRefused.of(
+            "operation.nothing_dated", resource=resource_id, first=since, last=until or "…", oldest=dates[0], newest=dates[-1]
+        )
     outcomes: list[Outcome] = []
     judged = {d.id: d for d in chosen if d.state in ("done", "held")}
     if judged:
@@ -193,9 +191,8 @@ def _refuse_if_moved(district: District, delivery: Delivery) -> None:
     """Ask under the resource's lock: what was read before it may be true no more."""
     now = ledger.get(district.store, delivery.id).state
     if now != delivery.state:
-        raise OperationRefused(
-            f"Delivery {delivery.id} was {delivery.state} and is {now} now: another process was at it.",
-            hint="Look at it again before you act: districtlake deliveries list.",
+        raise OperationRefused.of(
+            "operation.changed_meanwhile", delivery=delivery.id, before=state_named(delivery.state), now=state_named(now)
         )
 
 

@@ -12,6 +12,7 @@ from districtlake.delivery.district import District
 from districtlake.errors import NotFound, OperationRefused
 from districtlake.settings import Settings
 from districtlake.store.tables import AuditEvent, Webhook
+from districtlake.wording.sentences import Listed
 
 ALGORITHMS = ("hmac-sha256", "hmac-sm3")
 
@@ -37,10 +38,7 @@ def allowed(url: str, settings: Settings) -> str:
     host = (parts.hostname or "").rstrip(".").lower()
     plain = not any(char.isspace() or ord(char) < 33 or char == "\\" for char in url)
     if parts.scheme not in ("https", "http") or not host or "@" in parts.netloc or not plain or (parts.scheme, host, port) not in listed:
-        raise HookRefused(
-            f"{parts.scheme or 'no scheme'}://{host or 'no host'} may not be called.",
-            hint="The operator lists hosts in DISTRICTLAKE_WEBHOOK_HOSTS (host, host:port, or http://host:port where there is no TLS).",
-        )
+        raise HookRefused.of("hook.not_allowed", address=f"{parts.scheme or '?'}://{host or '?'}")
     return url
 
 
@@ -70,9 +68,9 @@ def add(district: District, audience: str, recipient: str, url: str, *, algorith
         HookRefused: the address may not be called; NotFound: no such agency.
     """
     if algorithm not in ALGORITHMS:
-        raise HookRefused(f"There is no signature {algorithm}.", hint=f"Use {' or '.join(ALGORITHMS)}.")
+        raise HookRefused.of("hook.no_signature", algorithm=algorithm, known=Listed.of(ALGORITHMS))
     if audience == "agency" and recipient not in district.catalog.agencies:
-        raise NotFound(f"There is no agency {recipient}.", hint="See the catalogue's agencies.yaml.")
+        raise NotFound.of("asked.no_agency", agency=recipient, known=Listed.of(sorted(district.catalog.agencies)))
     allowed(url, district.settings)
     now = district.clock.now()
     with district.store.session() as session:
@@ -96,7 +94,7 @@ def remove(district: District, number: int, *, actor: str) -> None:
     with district.store.session() as session:
         hook = session.get(Webhook, number)
         if hook is None:
-            raise NotFound(f"There is no webhook {number}.", hint="districtlake notifications hooks shows them.")
+            raise NotFound.of("hook.none", number=number)
         hook.active = False
         _audit(session, district, actor, "webhook.removed", hook)
 

@@ -14,6 +14,7 @@ from districtlake.clock import local_date
 from districtlake.delivery.district import District
 from districtlake.errors import NotFound, OperationRefused
 from districtlake.store.tables import Delivery
+from districtlake.wording.sentences import Listed
 
 DEFAULT_DAYS = 30
 MOST_DAYS = 3660
@@ -72,11 +73,11 @@ def scope_of(
         OperationRefused: the days run backwards, or are more than ten years.
     """
     if agency is not None and agency not in district.catalog.agencies:
-        raise NotFound(f"There is no agency {agency}.", hint=f"Agencies are: {', '.join(sorted(district.catalog.agencies))}.")
+        raise NotFound.of("asked.no_agency", agency=agency, known=Listed.of(sorted(district.catalog.agencies)))
     if resource is not None:
         entry = district.resource(resource)
         if agency is not None and entry.agency != agency:
-            raise NotFound(f"{agency} has no resource {resource}.", hint=f"It is {entry.agency}'s.")
+            raise NotFound.of("asked.not_its_resource", agency=agency, resource=resource, owner=entry.agency)
         agency = entry.agency
     today, chosen = local_date(district.clock.now()), ""
     if last is None and first is None:
@@ -88,9 +89,9 @@ def scope_of(
     last = last or today
     first = first or last - timedelta(DEFAULT_DAYS - 1)
     if first > last:
-        raise OperationRefused(f"The period from {first} to {last} has no day.", hint="Give the earlier day as --since.")
+        raise OperationRefused.of("period.backwards", first=first, last=last)
     if (last - first).days >= MOST_DAYS:
-        raise OperationRefused(f"The period from {first} to {last} is longer than ten years.", hint="Ask for fewer days.")
+        raise OperationRefused.of("period.too_long", first=first, last=last)
     return Scope(first, last, agency, resource, chosen, seen)
 
 

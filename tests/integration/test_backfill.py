@@ -73,7 +73,7 @@ def test_a_range_that_means_nothing_is_refused_and_says_what_there_is(district: 
     with pytest.raises(OperationRefused, match="dated 2026-04-01") as refused:
         operations.backfill(district, PEOPLE, engine, since=date(2026, 4, 1), **BY)
     assert "2026-03-01 to 2026-03-03" in refused.value.hint
-    with pytest.raises(OperationRefused, match="before it begins"):
+    with pytest.raises(OperationRefused, match="结束早于开始"):
         operations.backfill(district, PEOPLE, engine, since=date(2026, 3, 2), until=date(2026, 3, 1), **BY)
     with pytest.raises(OperationRefused, match="需要理由"):
         operations.backfill(district, PEOPLE, engine, since=date(2026, 3, 1), actor="处长", reason=" ")

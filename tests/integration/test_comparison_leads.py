@@ -238,6 +238,6 @@ def test_the_record_and_the_words_of_failures_hold_no_values(district: District)
     compare(district)
     told = record.runs(district.lake).drop("started_at", "finished_at").write_json()
     assert "李" not in told
-    with pytest.raises(NotFound, match="no comparison"):
+    with pytest.raises(NotFound, match="没有比对"):
         compare(district, ["nothing"])
     assert read_leads(district.lake).filter(pl.col("file").is_null()).height == 0

@@ -94,7 +94,7 @@ def test_a_held_snapshot_released_is_judged_in_full(district: District) -> None:
     assert current(district) == {"A1": ("甲", 1, True)}, "the failing row's last good version stays, stale"
     assert problems(district) == {("amount.range", "A1")}
     assert audit(district, "delivery.release") == [(identifier, "处长", "经核实")]
-    with pytest.raises(OperationRefused, match="done, not held"):
+    with pytest.raises(OperationRefused, match="状态是“已入仓”，不是“暂停”"):
         operations.release(district, identifier, engine(), **BY)
     assert route(district).closed == 1  # the guard's ticket
 

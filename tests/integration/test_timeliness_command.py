@@ -94,12 +94,12 @@ def test_the_quality_sensor_opens_counts_and_closes_and_the_command_tells(tmp_pa
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--state", "late"], "There is no state late"),
-        (["--until", "2026-03-01"], "--until goes with --since"),
-        (["--since", "yesterday"], "is no day"),
-        (["--since", "2026-03-09", "--until", "2026-03-01"], "has no day"),
-        (["--agency", "nobody"], "There is no agency nobody"),
-        (["--since", "2026-03-01", "--state", "due"], "--state goes without"),
+        (["--state", "late"], "没有状态“late”"),
+        (["--until", "2026-03-01"], "--until 须与 --since 同用"),
+        (["--since", "yesterday"], "不是日期"),
+        (["--since", "2026-03-09", "--until", "2026-03-01"], "结束早于开始"),
+        (["--agency", "nobody"], "没有机构“nobody”"),
+        (["--since", "2026-03-01", "--state", "due"], "--state 不与 --since 同用"),
     ],
 )
 def test_a_wrong_request_is_a_sentence(command: Run, arguments: list[str], said: str) -> None:

@@ -16,7 +16,20 @@ from districtlake.wording.sentences import HINT, LANGUAGES, Listed, Named, Sente
 
 ENGLISH = re.compile(r"[A-Za-z]{2,}(?:[ ,;:]+[A-Za-z]{2,}){2,}")
 """Three words in a row: a sentence, not a name."""
-NAMES = ("stage.", "closing.", "event.", "matter.", "dimension.", "standing.", "role.", "actor.", "fact.", "column.", "deed.")
+NAMES = (
+    "stage.",
+    "closing.",
+    "event.",
+    "matter.",
+    "dimension.",
+    "standing.",
+    "delivery_state.",
+    "role.",
+    "actor.",
+    "fact.",
+    "column.",
+    "deed.",
+)
 ANSWERS = {"answer.corrected", "answer.confirmed", "answer.settled", "answer.extension"}
 BARE = {"access.sign_in_first", "tickets.nothing_possible", "tickets.some_day", "feedback.unkeyed"}
 """Parts of sentences, and the one that leads to the sign-in page."""

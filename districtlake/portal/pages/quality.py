@@ -86,7 +86,7 @@ def quality(visit: Visiting, since: str = "", until: str = "", agency: str = "",
 def download(visit: Visiting, kind: str, since: str = "", until: str = "", agency: str = "", resource: str = "") -> Response:
     """The report as a file; the page comes as a file, too: it has a style sheet of its own, which our pages must not run."""
     if kind not in _MEDIA:
-        raise OperationRefused(f"There is no report as .{kind[:10]}.", hint="Take .html or .xlsx.")
+        raise OperationRefused.of("request.no_kind", kind=kind[:10])
     figures = _remembered.figures(visit.district, _scope(visit, since, until, agency, resource))
     content = content_of(figures, f".{kind}", visit.district.settings.portal_url)
     name = urlencode({"": f"{name_of(figures)}.{kind}"})[1:]
