@@ -214,6 +214,7 @@ def main() -> None:
         settings = Settings(state=folder / "state", inbox=folder / "state" / "inbox", actor="benchmark")
         district = open_district(settings)
         print(f"{asked.tickets:,} tickets, {asked.problems:,} open problems; {asked.users} users, {asked.think:g} s think time", flush=True)
+        print("Filling the district: two to three minutes of CPU …", flush=True)
         fill(district, tickets=asked.tickets, problems=asked.problems, seed=asked.seed, days=asked.days)
         users = people(district, asked.users)
         district.store.close()

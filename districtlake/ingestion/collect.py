@@ -158,9 +158,4 @@ def _free(name: str, taken: dict[str, str]) -> str:
 
 
 def no_records(file: str) -> IngestionError:
-    return IngestionError(
-        f"{file} holds no records of this resource: none of its objects names enough of the resource's items.",
-        hint="The objects' names must be the titles or names of the catalogue, or be added as aliases; "
-        "if the records lie deeper, name their place under source.records.",
-        code="ingestion.header",
-    )
+    return IngestionError.of("reading.no_records", code="ingestion.header", file=file)

@@ -64,13 +64,11 @@ def read_delimited(text: TextFile, name: str, form: Form, finder: HeaderFinder, 
     """
     found = sniff(text, form, finder, limits)
     if found is None:
-        declared = form.delimiter
-        what = f"delimiter '{declared}' (source.delimiter)" if declared else "any of the delimiters comma, semicolon, tab, bar"
-        raise IngestionError(
-            f"{name}: none of its first {finder.max_rows} lines is a header of this resource, with {what}.",
-            hint="The first line must hold the column titles of the catalogue; if they are spelled otherwise, add them as aliases.",
-            code="ingestion.header",
-        )
+        if declared := form.delimiter:
+            raise IngestionError.of(
+                "reading.no_header_declared", code="ingestion.header", file=name, most=finder.max_rows, delimiter=declared
+            )
+        raise IngestionError.of("reading.no_header_text", code="ingestion.header", file=name, most=finder.max_rows)
     dialect, header, above = found
     refuse_columns(len(header.texts), name, limits)
     width = _width(header, above.after)
@@ -93,10 +91,8 @@ def read_delimited(text: TextFile, name: str, form: Form, finder: HeaderFinder, 
 
 def refuse_columns(columns: int, name: str, limits: Limits) -> None:
     if columns > limits.max_columns:
-        raise IngestionError(
-            f"{name} has {columns:,} columns; at most {limits.max_columns:,} are read.",
-            hint="Deliver the table of the catalogue; delete what stands to its right.",
-            code="ingestion.too_many_columns",
+        raise IngestionError.of(
+            "reading.too_many_columns", code="ingestion.too_many_columns", file=name, columns=f"{columns:,}", most=f"{limits.max_columns:,}"
         )
 
 

@@ -25,6 +25,7 @@ from districtlake.ingestion.limits import Limits
 from districtlake.ingestion.report import RowNote, SheetReport
 from districtlake.ingestion.rows import Table, titles_above
 from districtlake.ingestion.workbook_guard import encrypted
+from districtlake.wording.sentences import Listed
 
 _LONG = r"^-?[0-9]{16,}$"
 _MOMENT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?$"
@@ -71,12 +72,9 @@ def read_workbook(
         tables.append(table)
         reports.append(SheetReport(sheet, True, table.header.row, table.cells.height))
     if not tables:
-        where = f"sheet '{only_sheet}'" if only_sheet else "no visible sheet"
-        raise IngestionError(
-            f"{name}: {where} has {'no' if only_sheet else 'a'} header of this resource in its first {finder.max_rows} rows.",
-            hint="One row must hold the column titles of the catalogue; if they are spelled otherwise, add them as aliases.",
-            code="ingestion.header",
-        )
+        if only_sheet:
+            raise IngestionError.of("reading.no_header_sheet", code="ingestion.header", file=name, sheet=only_sheet, most=finder.max_rows)
+        raise IngestionError.of("reading.no_header_sheets", code="ingestion.header", file=name, most=finder.max_rows)
     return tables, reports
 
 
@@ -85,11 +83,7 @@ def _sheet_named(names: list[str], wanted: str, file: str) -> str:
         for name in names:
             if same(name) == same(wanted):
                 return name
-    raise IngestionError(
-        f"{file} has no sheet '{wanted}' (source.sheet); its sheets are {', '.join(names)}.",
-        hint="Name the sheet as the catalogue does, or correct source.sheet.",
-        code="ingestion.sheet",
-    )
+    raise IngestionError.of("reading.no_sheet", code="ingestion.sheet", file=file, sheet=wanted, known=Listed.of(names))
 
 
 def _guarded(name: str, action: Any) -> Any:
@@ -101,11 +95,7 @@ def _guarded(name: str, action: Any) -> Any:
             raise
         if "password" in str(error).lower():
             raise encrypted(name) from error
-        raise IngestionError(
-            f"{name} cannot be opened as a workbook: it is damaged, incomplete, or protected by a password.",
-            hint="Open it in Excel or WPS, save it as .xlsx without a password, and deliver it again.",
-            code="ingestion.damaged",
-        ) from error
+        raise IngestionError.of("reading.damaged_workbook", code="ingestion.damaged", file=name) from error
 
 
 def _load(reader: Any, sheet: str, dtype: str, name: str, columns: list[int] | None = None, skipped: int | list[int] = 0) -> Any:

@@ -29,11 +29,7 @@ def members(path: Path, name: str) -> list[zipfile.ZipInfo]:
     except (zipfile.BadZipFile, NotImplementedError, struct.error, ValueError, EOFError) as error:
         raise _damaged(name) from error
     if any(info.flag_bits & 1 for info in infos):
-        raise IngestionError(
-            f"{name} is protected by a password.",
-            hint="Deliver it without a password, over the agreed channel.",
-            code="ingestion.encrypted",
-        )
+        raise IngestionError.of("reading.encrypted", code="ingestion.encrypted", file=name)
     return infos
 
 
@@ -131,8 +127,4 @@ def extract_gzip(path: Path, name: str, limits: Limits, target: IO[bytes]) -> No
 
 
 def _damaged(name: str) -> IngestionError:
-    return IngestionError(
-        f"{name} is damaged or incomplete: its packing contradicts itself.",
-        hint="Open it where it was made, save it again, and deliver it again.",
-        code="ingestion.damaged",
-    )
+    return IngestionError.of("reading.damaged_packing", code="ingestion.damaged", file=name)

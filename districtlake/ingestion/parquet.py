@@ -36,11 +36,7 @@ def read_parquet(path: Path, name: str, finder: HeaderFinder, limits: Limits) ->
 
     def recognised(names: list[str]) -> None:
         if not finder.enough(finder.columns(names)):
-            raise IngestionError(
-                f"{name}: hardly any of its {len(names)} columns is an item of this resource.",
-                hint="Name the columns as the catalogue does; if they are spelled otherwise, add them as aliases.",
-                code="ingestion.header",
-            )
+            raise IngestionError.of("reading.no_header_parquet", code="ingestion.header", file=name, columns=len(names))
 
     names, cells, odd = parquet_cells(path, name, limits, recognised)
     header = Header(0, tuple(names), finder.columns(names))
@@ -65,9 +61,7 @@ def parquet_cells(
             cells = _cells(file, len(names), name, limits)
     except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
         if "encrypt" in str(error).lower() or "decrypt" in str(error).lower():
-            raise IngestionError(
-                f"{name} is encrypted.", hint="Deliver it without encryption, over the agreed channel.", code="ingestion.encrypted"
-            ) from error
+            raise IngestionError.of("reading.encrypted", code="ingestion.encrypted", file=name) from error
         raise _damaged(name) from error
     return names, *_presentable(cells)
 
@@ -170,8 +164,4 @@ def _too_large(name: str, what: str, limits: Limits) -> IngestionError:
 
 
 def _damaged(name: str) -> IngestionError:
-    return IngestionError(
-        f"{name} is a Parquet file that cannot be read: it is damaged, incomplete, or packed in a way this reader does not know.",
-        hint="Write it again (compression snappy, zstd or gzip) and deliver it whole.",
-        code="ingestion.damaged",
-    )
+    return IngestionError.of("reading.damaged_parquet", code="ingestion.damaged", file=name)

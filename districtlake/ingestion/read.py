@@ -29,29 +29,50 @@ from districtlake.ingestion.rows import Assembled, Table, assemble, raw_schema
 from districtlake.ingestion.text import TextFile, open_text, temporary_file
 from districtlake.ingestion.workbook_guard import check_workbook, is_workbook
 from districtlake.ingestion.xls_guard import check_xls
+from districtlake.wording.sentences import Listed, Named
 
 __all__ = ["Limits", "RawDelivery", "ReadReport", "drift", "raw_schema", "read_file"]
 
 _OLE = bytes.fromhex("d0cf11e0a1b11ae1")
 _FOREIGN = (
-    (b"%PDF", "a PDF"),
-    (b"{\\rtf", "a Word text"),
-    (b"ID;P", "a SYLK sheet (.slk)"),
-    (b"BZh", "a bzip2 archive"),
-    (b"\xfd7zXZ", "an xz archive"),
-    (b"\x28\xb5\x2f\xfd", "a zstd archive"),
-    (b"GIF8", "an image"),
-    (b"\x00\x01\x00\x00Standard ", "an Access database"),
-    (b"ARROW1", "an Arrow file"),
-    (b"\x09\x00", "a sheet of Excel 2"),
-    (b"\x09\x02", "a sheet of Excel 3"),
-    (b"\x09\x04", "a sheet of Excel 4"),
-    (b"Rar!", "a RAR archive"),
-    (b"7z\xbc\xaf", "a 7-Zip archive"),
-    (b"\x89PNG", "an image"),
-    (b"\xff\xd8\xff", "an image"),
-    (b"SQLite format 3", "a database"),
+    (b"%PDF", "pdf"),
+    (b"{\\rtf", "rtf"),
+    (b"ID;P", "slk"),
+    (b"BZh", "bzip2"),
+    (b"\xfd7zXZ", "xz"),
+    (b"\x28\xb5\x2f\xfd", "zstd"),
+    (b"GIF8", "image"),
+    (b"\x00\x01\x00\x00Standard ", "access"),
+    (b"ARROW1", "arrow"),
+    (b"\x09\x00", "excel2"),
+    (b"\x09\x02", "excel3"),
+    (b"\x09\x04", "excel4"),
+    (b"Rar!", "rar"),
+    (b"7z\xbc\xaf", "seven_zip"),
+    (b"\x89PNG", "image"),
+    (b"\xff\xd8\xff", "image"),
+    (b"SQLite format 3", "database"),
 )
+_FOREIGN_TITLES = {
+    "pdf": "PDF",
+    "docx": "Word 文档（.docx）",
+    "rtf": "Word 文档（RTF）",
+    "slk": "SYLK 表格（.slk）",
+    "bzip2": "bzip2 压缩包",
+    "xz": "xz 压缩包",
+    "zstd": "zstd 压缩包",
+    "image": "图片",
+    "access": "Access 数据库",
+    "arrow": "Arrow 文件",
+    "excel2": "Excel 2 工作表",
+    "excel3": "Excel 3 工作表",
+    "excel4": "Excel 4 工作表",
+    "rar": "RAR 压缩包",
+    "seven_zip": "7-Zip 压缩包",
+    "database": "数据库文件",
+    "pptx": "演示文稿（.pptx）",
+    "markup": "网页或 XML（不论文件名怎么写）",
+}
 _QUOTED = re.compile(r'"([^"\\]{1,100})"\s*:')
 _MAX_NAMED = 20
 _MARKUP = (b"<!doctype", b"<html", b"<table", b"<head", b"<?xml", b"<meta", b"<style")
@@ -104,11 +125,7 @@ def refuse_size(path: Path, name: str, limits: Limits) -> None:
     if size == 0:
         raise empty_file(name)
     if size > limits.max_bytes:
-        raise IngestionError(
-            f"{name} has {size:,} bytes; at most {limits.max_bytes:,} are read.",
-            hint="Deliver it in parts, or raise DISTRICTLAKE_MAX_FILE_MB.",
-            code="ingestion.too_large",
-        )
+        raise IngestionError.of("reading.too_large", code="ingestion.too_large", file=name, size=f"{size:,}", most=f"{limits.max_bytes:,}")
 
 
 def content_of(path: Path, name: str) -> tuple[str, bytes]:
@@ -120,7 +137,7 @@ def content_of(path: Path, name: str) -> tuple[str, bytes]:
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")):
         infos = members(path, name)
         names = {info.filename for info in infos}
-        for member, what in (("word/document.xml", "a Word text (.docx)"), ("ppt/presentation.xml", "a presentation (.pptx)")):
+        for member, what in (("word/document.xml", "docx"), ("ppt/presentation.xml", "pptx")):
             if member in names:
                 raise _unreadable(name, what)
         return is_workbook(infos) or "zip", head
@@ -239,7 +256,7 @@ def _read_packed(path: Path, name: str, resource: Resource, limits: Limits, extr
         with Path(file.name).open("rb") as unpacked:
             head = unpacked.read(8)
         if head.startswith(b"\x1f\x8b") or (head.startswith(b"PK\x03\x04") and is_workbook(members(Path(file.name), name)) is None):
-            raise IngestionError(f"{name} is packed twice.", hint="Deliver it packed once or not at all.", code="ingestion.packed")
+            raise IngestionError.of("reading.packed_twice", code="ingestion.packed", file=name)
         delivery = read_file(Path(file.name), f"{name}/{member}", resource, limits)
     return RawDelivery(delivery.frame, replace(delivery.report, member=member))
 
@@ -259,10 +276,8 @@ def _unzip(path: Path, name: str, resource: Resource, limits: Limits, target: IO
             fitting = [member for member in data if any(matches(glob, member.replace("\\", "/")) for glob in globs)]
         if len(fitting) == 1:
             return fitting[0]
-        raise IngestionError(
-            f"{name} holds {len(data)} files, of which {len(fitting)} are named as this resource's are; exactly one is read from a zip.",
-            hint=f"Deliver the files unpacked, or one to a zip, named like {' or '.join(globs)}.",
-            code="ingestion.packed",
+        raise IngestionError.of(
+            "reading.not_one_file", code="ingestion.packed", file=name, files=len(data), fitting=len(fitting), names=Listed.of(globs)
         )
 
     return extract_zip(path, name, limits, choose, target)
@@ -274,16 +289,12 @@ def refuse_foreign(head: bytes, name: str) -> None:
         if head.startswith(magic):
             raise _unreadable(name, what)
     if head.removeprefix(b"\xef\xbb\xbf").lstrip().lower().startswith(_MARKUP):
-        raise _unreadable(name, "a web page or XML, whatever its name says")
+        raise _unreadable(name, "markup")
 
 
 def _unreadable(name: str, what: str) -> IngestionError:
-    return IngestionError(
-        f"{name} is {what}, not delimited text, a workbook, JSON or Parquet.",
-        hint="Open it in Excel or WPS and save it as .xlsx, or export CSV.",
-        code="ingestion.format",
-    )
+    return IngestionError.of("reading.foreign", code="ingestion.format", file=name, what=Named("foreign", what, _FOREIGN_TITLES[what]))
 
 
 def empty_file(name: str) -> IngestionError:
-    return IngestionError(f"{name} is empty.", hint="Export it again and deliver it with its header and rows.", code="ingestion.empty")
+    return IngestionError.of("reading.empty", code="ingestion.empty", file=name)

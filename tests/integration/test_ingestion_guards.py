@@ -56,7 +56,7 @@ def refused(path: Path, code: str, limits: Limits | None = None) -> IngestionErr
     assert error.code == code, error
     assert path.name in error.message
     assert error.hint
-    assert error.message.endswith(".")
+    assert error.message.endswith((".", "。"))
     return error
 
 

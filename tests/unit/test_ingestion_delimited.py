@@ -148,7 +148,7 @@ def test_no_header_is_an_error_that_shows_no_cell(read: Any) -> None:
     assert caught.value.code == "ingestion.header"
     assert "张三" not in str(caught.value)
     assert "330203" not in str(caught.value)
-    assert "aliases" in caught.value.hint
+    assert "别名" in caught.value.hint
 
 
 def test_a_header_too_far_down_is_not_looked_for(read: Any) -> None:

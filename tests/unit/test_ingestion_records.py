@@ -53,8 +53,8 @@ def refused(tmp_path: Path, content: str | bytes, code: str, name: str = "s.json
         read(tmp_path, content, name, **how)
     error = caught.value
     assert error.code == code, error
-    assert error.message.startswith(name)
-    assert error.message.endswith(".")
+    assert name in error.message
+    assert error.message.endswith((".", "。"))
     assert error.hint
     return error
 
@@ -204,9 +204,9 @@ def test_encodings_and_packing(tmp_path: Path) -> None:
         ('[{"code": "1", "name": "x"}', "ingestion.damaged", "cut off"),
         ('{"rows": [{"code": "1", "na', "ingestion.damaged", "cut off"),
         ('{"a": [{"code": "1"}], "b": [{"code": "1"}]}', "ingestion.records", "a, b"),
-        ('{"status": 500, "message": "error"}', "ingestion.header", "names enough"),
-        ("[1, 2, 3]", "ingestion.header", "names enough"),
-        ('[{"foo": 1}]', "ingestion.header", "names enough"),
+        ('{"status": 500, "message": "error"}', "ingestion.header", "没有对象含有足够的数据项"),
+        ("[1, 2, 3]", "ingestion.header", "没有对象含有足够的数据项"),
+        ('[{"foo": 1}]', "ingestion.header", "没有对象含有足够的数据项"),
         ('[{"code": "1", "name": ' + "[" * 100 + "]" * 100 + "}]", "ingestion.too_deep", "record 1"),
         ("[" * 100_000, "ingestion.too_deep", "nested"),
     ],

@@ -24,6 +24,7 @@ NAMES = (
     "dimension.",
     "standing.",
     "delivery_state.",
+    "foreign.",
     "role.",
     "actor.",
     "fact.",
