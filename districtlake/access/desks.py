@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
+import polars as pl
 from sqlalchemy import ColumnElement, false, or_, select, true
 
 from districtlake.access.viewer import AccessDenied, Viewer
@@ -32,6 +33,27 @@ def seen_tickets(viewer: Viewer) -> ColumnElement[bool]:
 def sees_rows(viewer: Viewer, agency: str, resource: str) -> bool:
     """Whether the rows under a ticket may be shown: to the agency that provided them and to the district, not to who reported one."""
     return viewer.role != "user" and viewer.sees(agency, resource)
+
+
+def seen_leads(viewer: Viewer) -> pl.Expr:
+    """The condition for ``viewer`` over the table of leads: those on the desk of an agency that the viewer sees, asked first or turned over to.
+
+    Who reports errors sees none: leads are rows.
+    """
+    if viewer.district_wide:
+        return pl.lit(True)
+    if viewer.role == "user":
+        return pl.lit(False)
+    asked, turned = _provided_by(viewer, "agency", "resource"), _provided_by(viewer, "right_agency", "right_resource")
+    return asked | (turned & pl.col("turned_over_at").is_not_null())
+
+
+def _provided_by(viewer: Viewer, agency: str, resource: str) -> pl.Expr:
+    """As ``Viewer.scope``, over a frame."""
+    if viewer.role == "contractor":
+        given = sorted(viewer.commissioned)
+        return pl.col(agency).is_in(given) | pl.col(resource).is_in(given)
+    return (pl.col(agency) == viewer.agency) if viewer.agency else pl.lit(False)
 
 
 def actor_of(viewer: Viewer) -> Actor:

@@ -230,7 +230,12 @@ class _Run:
                     return self._changed_keys(pairing, dates, Before(good.inputs, good.values))
                 except Everything as why:
                     why_full = str(why)
-        rows = rows_within_limits(self._open(pairing), pairing.statement(restricted=False), self.district.settings, _REMEDY)
+        connection, settings = self._open(pairing), self.district.settings
+        candidates = rows_within_limits(connection, pairing.candidates(), settings, _REMEDY)
+        connection.register("candidates", candidates.to_arrow())
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE {KEYS} AS FROM candidates")
+        connection.unregister("candidates")
+        rows = rows_within_limits(connection, pairing.statement(restricted=True), settings, _REMEDY)
         return _Judged(lines_of(rows, pairing, dates), None, why_full)
 
     def _changed_keys(self, pairing: Pairing, dates: Dates, before: Before) -> _Judged:

@@ -1,8 +1,8 @@
-"""A lead as it may be shown on screens: keys and values of both sides masked item by item."""
+"""A lead as it may be shown on screens: keys and values of both sides masked item by item, and the other side's only as its class allows."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from districtlake.catalog.comparison_links import column_of, element_of
@@ -27,6 +27,40 @@ def shown_lead(lead: Mapping[str, Any], catalog: Catalog) -> dict[str, Any]:
         "right_value": _values(lead["right_resource"], lead["right_item"], lead["right_value"], catalog),
         "first_seen": lead["first_seen_at"].date() if lead["first_seen_at"] else None,
     }  # fmt: skip
+
+
+def shown_to(lead: Mapping[str, Any], catalog: Catalog, sees: Callable[[str, str], bool]) -> dict[str, Any]:
+    """One lead for somebody who sees the rows of some agencies only (``sees(agency, resource)``).
+
+    Beside ``shown_lead``: ``parts`` and ``right_parts``, (title, masked value, codes by name) of each item in question, None where it must
+    not be seen: a side that is not the viewer's shows no key, and of a resource that is not shared no value either. ``absent``: there is
+    no row on the other side.
+    """
+    found = {**shown_lead(lead, catalog), "absent": lead["right_key"] is None}
+    for side in ("", "right_"):
+        resource, agency = lead[f"{side}resource"], lead[f"{side}agency"]
+        own = sees(agency, resource)
+        entry = catalog.resources.get(resource)
+        closed = not own and (entry is None or entry.sharing.class_ == "none")
+        found[f"{side}own"] = own
+        found[f"{side}parts"] = None if closed else _parts(resource, lead[f"{side}item"], found[f"{side}value"], catalog)
+        if not own:
+            found[f"{side}key"] = None
+        if closed:
+            found[f"{side}value"] = None
+    return found
+
+
+def _parts(source: str, items: str, value: str | None, catalog: Catalog) -> list[tuple[str, str]]:
+    names, values = items.split("+"), [] if value is None else value.split(" / ")
+    if len(names) != len(values):  # a value with the separator in it was hidden altogether
+        return [("", one) for one in values]
+    found = []
+    for name, part in zip(names, values, strict=True):
+        column, element = column_of(catalog, source, name), element_of(catalog, source, name)
+        codes = catalog.code_lists[element.codes].codes if element is not None and element.codes is not None else {}
+        found.append((column.title if column is not None else name, codes.get(part, part)))
+    return found
 
 
 def _key(source: str, key: str | None, catalog: Catalog) -> str | None:

@@ -105,7 +105,8 @@ class Pairing:
             a, b = f"l_{condition.differs}", f"r_{condition.differs}"
             if condition.matching == "exact":
                 return f"{a} <> {b}"
-            return f"{a} <> {b} AND {text_sql(a)} <> {text_sql(b)}"
+            # CASE, not AND: DuckDB would make the match keys of every row of both sides before it joins them
+            return f"CASE WHEN {a} <> {b} THEN {text_sql(a)} <> {text_sql(b)} ELSE false END"
         if condition.equals is not None:
             return f"l_{condition.equals} = r_{condition.equals}"
         if condition.sql is not None:
@@ -135,6 +136,30 @@ class Pairing:
         """Months since year 0, of a date or of a text YYYYMM or YYYY-MM."""
         sql = f"replace(CAST({self._operand(operand)} AS VARCHAR), '-', '')"
         return f"(TRY_CAST(substr({sql}, 1, 4) AS INTEGER) * 12 + TRY_CAST(substr({sql}, 5, 2) AS INTEGER))"
+
+    def candidates(self) -> str:
+        """The join keys that may hold a lead, columns ``keys``: found with what conditions read alone, so a million rows without one cost
+        little. Never too few; which are leads, ``statement`` says of these keys.
+        """
+        keys, absent = ", ".join(self.keys), self.left.absent == "flag"
+        rights = " UNION ALL BY NAME ".join(self._read_by_conditions(side, "r") for side in self.comparison.right)
+        unless = " ".join(
+            f"ANTI JOIN ({self._rows(side, 'u', False, bare=True)}) u{i} USING ({keys})" for i, side in enumerate(self.comparison.unless)
+        )
+        conditions = " AND ".join(f"({self.condition_sql(one)})" for one in self.comparison.flag_when) or "true"
+        return f"""
+            WITH l AS (SELECT * FROM ({self._read_by_conditions(self.left, "l")}) {unless}), r AS (SELECT *, true AS present FROM ({rights}))
+            SELECT DISTINCT {keys} FROM l {"LEFT " if absent else ""}JOIN r USING ({keys}) WHERE {"present IS NULL OR " if absent else ""}({conditions})"""
+
+    def _read_by_conditions(self, side: Side, prefix: str) -> str:
+        """A side's rows with its join key and the columns that conditions name."""
+        place = {"l": "left", "r": "right"}[prefix]
+        named = {name for one in self.comparison.flag_when for where, name in _columns_of(one) if where == place}
+        shown = [f"{sql} AS {name}" for name, sql in zip(self.keys, self.key_sql(side), strict=True)]
+        shown += [f't."{item}" AS {prefix}_{name}' for name, item in side.columns.items() if name in named]
+        conditions = [f"({where})"] if (where := self.where_sql(side)) else []
+        conditions += [f"{name} IS NOT NULL" for name in self.keys]
+        return f"SELECT {', '.join(shown)} FROM {table(side.resource)} t WHERE {' AND '.join(conditions)}"
 
     def statement(self, *, restricted: bool) -> str:
         """The rows of ``l`` that are leads, each with the first of its right rows, ``matches`` and (of ``differs``) the match keys."""
@@ -196,16 +221,22 @@ class Pairing:
         return found, ""
 
 
+def _columns_of(condition: Condition) -> set[tuple[str, str]]:
+    """(left or right, name) of every column a condition reads."""
+    if condition.sql is not None:
+        return {({"l": "left", "r": "right"}[side], name) for side, name in expression(condition.sql).columns if side in ("l", "r")}
+    if (both := condition.differs or condition.equals) is not None:
+        return {("left", both), ("right", both)}
+    found = [one.partition(".") for one in (condition.earlier, condition.than) if one not in (None, TODAY)]
+    return {(side, name) for side, _, name in found}
+
+
 def _reach(condition: Condition) -> tuple[set[str], set[str]]:
     """(sides, variables) that a condition reads. Parameters are no variables here: another value is another definition."""
+    sides = {side for side, _ in _columns_of(condition)}
     if condition.sql is not None:
-        found = expression(condition.sql)
-        return {{"l": "left", "r": "right"}[side] for side, _ in found.columns}, set(found.variables)
-    operands = [one for one in (condition.earlier, condition.than) if one is not None]
-    sides = {one.partition(".")[0] for one in operands} - {TODAY}
-    if condition.differs is not None or condition.equals is not None:
-        sides = {"left", "right"}
-    return sides, {TODAY} & set(operands)
+        return sides, set(expression(condition.sql).variables)
+    return sides, {TODAY} & {condition.earlier, condition.than}
 
 
 def _over(sql: str, side: Side, prefix: str) -> str:

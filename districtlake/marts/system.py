@@ -18,6 +18,7 @@ from districtlake.clock import local_date
 from districtlake.delivery.district import District
 from districtlake.store.tables import Delivery, Ticket
 from districtlake.supervision.timeliness import timeliness_frame
+from districtlake.warehouse.leads import read_leads
 from districtlake.warehouse.tables import address, scan_delta
 
 INSTANT = pl.Datetime("us", "UTC")
@@ -176,6 +177,23 @@ _PROBLEMS = SystemTable(
 )  # fmt: skip
 
 
+_LEADS = SystemTable(
+    "比对线索",
+    {
+        "lead_id": (pl.String, "线索编号"), "comparison": (pl.String, "比对"), "code": (pl.String, "规则编号"), "rule_version": (pl.Int64, "规则版本"),
+        "title": (pl.String, "说明"), "agency": (pl.String, "被核实机构"), "resource": (pl.String, "被核实资源"), "item": (pl.String, "数据项"),
+        "delivery": (pl.String, "交付编号"), "as_of": (pl.Date, "数据截至"), "right_agency": (pl.String, "依据机构"),
+        "right_resource": (pl.String, "依据资源"), "right_item": (pl.String, "依据数据项"), "right_delivery": (pl.String, "依据交付编号"),
+        "right_as_of": (pl.Date, "依据数据截至"), "certainty": (pl.String, "把握"), "matches": (pl.Int64, "相符行数"),
+        "dimension": (pl.String, "维度"), "state": (pl.String, "状态"), "closing": (pl.String, "关闭方式"), "first_seen_at": (INSTANT, "首次发现"),
+        "last_seen_at": (INSTANT, "最近发现"), "sightings": (pl.Int64, "出现次数"), "turned_over_at": (INSTANT, "转请对方核实时间"),
+        "closed_at": (INSTANT, "关闭时间"),
+    },
+    lambda district: read_leads(district.lake),
+)  # fmt: skip
+"""Neither key nor value nor sentence of a lead: those are for the two agencies."""
+
+
 # what the catalogue says -------------------------------------------------------------------------------------------
 def _agencies(district: District) -> pl.DataFrame:
     rows = [{"agency": a.id, "name": a.name, "kind": a.kind} for a in sorted(district.catalog.agencies.values(), key=lambda a: a.id)]
@@ -241,7 +259,7 @@ _TODAY = SystemTable(
 )
 
 SYSTEM_TABLES: dict[str, SystemTable] = {
-    "agencies": _AGENCIES, "codes": _CODES, "deliveries": _DELIVERIES, "problems": _PROBLEMS, "resources": _RESOURCES,
+    "agencies": _AGENCIES, "codes": _CODES, "deliveries": _DELIVERIES, "leads": _LEADS, "problems": _PROBLEMS, "resources": _RESOURCES,
     "results": _RESULTS, "tickets": _TICKETS, "today": _TODAY, "update_timeliness": _UPDATE_TIMELINESS,
 }  # fmt: skip
 """``system.today`` is the only clock of a mart: a build then says which day it was made for, and can be repeated."""

@@ -64,7 +64,7 @@ class Entry:
 
 _DISTRICT = DISTRICT_ROLES
 MENU: tuple[Entry, ...] = (
-    Entry("/", "desk"), Entry("/tickets", "tickets"), Entry("/board", "board", _DISTRICT), Entry("/quality", "quality"), Entry("/resources", "resources"),
+    Entry("/", "desk"), Entry("/tickets", "tickets"), Entry("/leads", "leads", frozenset({"provider", "office", "contractor", "auditor"})), Entry("/board", "board", _DISTRICT), Entry("/quality", "quality"), Entry("/resources", "resources"),
     Entry("/upload", "upload", frozenset({"provider", "office"})), Entry("/answers", "answers", frozenset({"provider"})),
     Entry("/feedback", "feedback", frozenset({"provider", "user", "office", "contractor"})), Entry("/audit", "audit", frozenset({"office", "auditor"})),
 )  # fmt: skip

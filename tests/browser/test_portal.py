@@ -19,7 +19,8 @@ from districtlake.store.tables import Ticket
 from pipelines.routing import route
 from tests.browser.test_dagster_ui import CHROMIUM, QUIET, free_port
 from tests.hostile_district import prepare_hostile
-from tests.portal_people import COUNTER, MINE, OFFICE, PASSWORD, closing_store, prepare
+from tests.leads_district import prepare_leads
+from tests.portal_people import COUNTER, MINE, OFFICE, OTHER, PASSWORD, closing_store, prepare
 from tests.running import run_pending
 from tests.small_district import PEOPLE, open_small
 
@@ -123,6 +124,21 @@ def test_no_page_has_a_barrier_and_none_scrolls_sideways(portal: tuple[str, Dist
         assert {path: wrong for path, wrong in found.items() if wrong} == {}
         desk.errors = [error for error in desk.errors if "404" not in error]  # /none is a page that is not there
         desk.close()
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_the_page_of_leads_has_no_barrier(browser: Any, tmp_path: Path, width: int) -> None:
+    with served(prepare_leads(tmp_path / "district")) as (base, _):
+        for login, shown in ((OFFICE, 3), (MINE, 3), (OTHER, 2)):
+            desk = Desk(browser, base, width=width).sign_in(login)
+            page = desk.at("/leads")
+            assert page.locator("tbody tr").count() == shown
+            assert desk.violations() == []
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            page.get_by_label("把握").select_option("疑似")
+            page.wait_for_url("**certainty=suspected**")
+            page.wait_for_function("document.querySelectorAll('tbody tr').length === 1")
+            desk.close()
 
 
 def test_three_roles_work_a_ticket(portal: tuple[str, District], browser: Any, tmp_path: Path) -> None:

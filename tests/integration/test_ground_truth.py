@@ -89,6 +89,27 @@ def test_every_seeded_fault_is_found_and_no_clean_row_accused(
     assert _found(read_stored_leads(district.lake)) == told, f"seed {seed}"
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("seed", [SHIPPED_SEED, CHOSEN[3]])
+def test_the_leads_of_every_day_are_found_that_day(seed: int, tmp_path: Path, open_test_district: Callable[..., Any]) -> None:
+    """Delivered and compared day by day, incrementally: the truth, a reading of the warehouse by hand, and the leads that stand are one."""
+    district = open_test_district()
+    for days in range(1, 6):
+        day = FIRST + timedelta(days=days - 1)
+        generate(tmp_path / "demo", seed=seed, days=days, first_day=FIRST, size=400)
+        today = replace(district, clock=FixedClock(datetime.combine(day, datetime.max.time(), SHANGHAI)))
+        run_folder(today, tmp_path / "demo" / "inbox", engine())
+        assert {one.outcome for one in compare(today)} <= {"compared", "skipped"}
+        told = {
+            (lead.rule, lead.left.split(".")[1], tuple(map(_coded, lead.left_key.values())), tuple(lead.right_key.values()))
+            for lead in read_leads(tmp_path / "demo")
+            if lead.day == f"{day}"
+        }
+        assert leads_in(lambda resource: read(district.lake, "warehouse", resource), RESOURCES, day) == told, f"seed {seed}, day {days}"
+        assert _found(read_stored_leads(district.lake)) == told, f"seed {seed}, day {days}"
+
+
 def _found(leads: pl.DataFrame) -> set[tuple[Any, ...]]:
     """The open leads as the truth names them."""
     return {

@@ -3,11 +3,12 @@
 Does not live here: SQL without a scope, rules about tickets, files. To add a group: a module with ``router``, listed below.
 """
 
-from districtlake.portal.pages import answers, audit, board, feedback, files, quality, resources, sign_in, tickets
+from districtlake.portal.pages import answers, audit, board, feedback, files, leads, quality, resources, sign_in, tickets
 
 ROUTERS = (
     sign_in.router,
     tickets.router,
+    leads.router,
     files.router,
     answers.router,
     feedback.router,
