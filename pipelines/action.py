@@ -8,7 +8,7 @@ import os
 import sys
 from typing import Any
 
-from pipelines.nightly import emitter
+from pipelines.child import emitter, guarded, reason_of
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -54,9 +54,8 @@ def _reason(failure: Any) -> str:
     """The sentence that an operation refused or failed with."""
     if failure.user_failure_data is not None and failure.user_failure_data.description:
         return str(failure.user_failure_data.description)
-    cause = failure.error.cause or failure.error if failure.error else None
-    return str(cause.message).strip() if cause else "the run failed"
+    return reason_of(failure.error) if failure.error else "the run failed"
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(guarded(main))

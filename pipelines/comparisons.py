@@ -7,7 +7,7 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Any
 
 import dagster as dg
@@ -20,10 +20,9 @@ from districtlake.comparison.record import MODE_TITLES, OUTCOME_TITLES
 from districtlake.delivery.district import District
 from districtlake.errors import NotFound
 from districtlake.warehouse.leads import read_leads
+from pipelines.child import Emit, emitter, guarded
 
 JOB = "comparisons"
-
-Emit = Callable[..., None]
 
 
 def comparisons_job() -> Any:
@@ -134,7 +133,6 @@ def main(arguments: list[str] | None = None) -> int:
     """0 when no comparison failed, else 1; 2 for a wrong request."""
     from pipelines import resources
     from pipelines.home import dagster_home
-    from pipelines.nightly import emitter
 
     parser = argparse.ArgumentParser(prog="python -m pipelines.comparisons", description=__doc__)
     parser.add_argument("comparisons", nargs="*", help="names; none: all that are due")
@@ -153,4 +151,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(guarded(main))

@@ -36,7 +36,7 @@ from districtlake.tickets.machine import CLOSINGS, Actor
 from districtlake.tickets.workbook import EXTENSION
 from districtlake.warehouse.commit import read
 from districtlake.warehouse.history import current
-from pipelines.nightly import emitter
+from pipelines.child import emitter, guarded
 from pipelines.resources import engine
 from pipelines.routing import route
 
@@ -285,4 +285,4 @@ def _figures(story: Story) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(guarded(main))

@@ -9,7 +9,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Any
 
 import dagster as dg
@@ -25,14 +25,13 @@ from districtlake.marts.definition import in_build_order, resources_behind
 from districtlake.marts.record import OUTCOME_TITLES, outcome_title
 from districtlake.marts.stale import stale_resources
 from districtlake.nights.record import LOCK as NIGHT_LOCK
+from pipelines.child import Emit, emitter, guarded
 from pipelines.retention import FINISHED
 
 JOB = "marts"
 DUE_TAG = "districtlake/due_marts"
 MOST_ATTEMPTS = 3
 """After so many runs over the same inputs the sensor leaves a mart to the nightly run: what fails thrice fails again."""
-
-Emit = Callable[..., None]
 
 
 def marts_job(catalog: Catalog) -> Any:
@@ -164,7 +163,6 @@ def main(arguments: list[str] | None = None) -> int:
     """0 when no mart failed, else 1; 2 for a wrong request."""
     from pipelines import resources
     from pipelines.home import dagster_home
-    from pipelines.nightly import emitter
 
     parser = argparse.ArgumentParser(prog="python -m pipelines.marts", description=__doc__)
     parser.add_argument("marts", nargs="*", help="library.mart; none: all that are due")
@@ -183,4 +181,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(guarded(main))

@@ -6,7 +6,6 @@ was owed, writes the report, closes the record and ends with ``{"event": "finish
 """
 
 import argparse
-import json
 import os
 import sys
 import time
@@ -18,20 +17,9 @@ from typing import Any, TypeVar
 from districtlake.delivery.locks import lock
 from districtlake.nights import record
 from districtlake.settings import Settings
+from pipelines.child import Emit, emitter, guarded, reason_of
 
-Emit = Callable[..., None]
 Result = TypeVar("Result")
-
-
-def emitter() -> Emit:
-    """Writes events to the real standard output and sends everything else that prints to standard error."""
-    out = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
-    os.dup2(2, 1)
-
-    def emit(event: str, **data: Any) -> None:
-        out.write(json.dumps({"event": event, **data}, ensure_ascii=False, default=str) + "\n")
-
-    return emit
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -272,7 +260,7 @@ def _run_agency(
             failures = _failures(result)
             reasons = list(failures.values())
     except Exception as error:  # Dagster itself failed for this agency: say so, go on with the next
-        success, reasons = False, [f"{type(error).__name__}: {error}"]
+        success, reasons = False, [_sentence(error)]
     told = {
         "agency": agency, "name": name, "day": day, "success": success, "run_id": run_id, "failures": failures, "reasons": reasons,
         "seconds": round(time.monotonic() - began, 3), "processing_seconds": round(sum(heard), 3),
@@ -286,17 +274,10 @@ def _failures(result: Any) -> dict[str, str]:
     return {
         str(event.step_key).replace("__", ".", 1): event.step_failure_data.user_failure_data.description
         if event.step_failure_data.user_failure_data
-        else str(_cause(event.step_failure_data.error).message if event.step_failure_data.error else event.message).strip()
+        else (reason_of(event.step_failure_data.error) if event.step_failure_data.error else "the step failed")
         for event in result.all_events
         if event.is_step_failure
     }
-
-
-def _cause(error: Any) -> Any:
-    """The innermost error: Dagster wraps what an asset raised in a sentence of its own."""
-    while error.cause is not None:
-        error = error.cause
-    return error
 
 
 def _in_dependency_order(district: Any, waiting: dict[str, list[str]]) -> list[str]:
@@ -318,4 +299,4 @@ def _in_dependency_order(district: Any, waiting: dict[str, list[str]]) -> list[s
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(guarded(main))

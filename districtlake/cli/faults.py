@@ -6,12 +6,14 @@ An exception's own words may quote a cell (a value that could not be converted),
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import traceback
 from contextlib import suppress
 from pathlib import Path
 
 from districtlake.cli.output import errors, show_json
+from districtlake.errors import DistrictLakeError
 from districtlake.settings import PROJECT_ROOT, Settings
 
 DEBUG = "DISTRICTLAKE_DEBUG"
@@ -51,6 +53,18 @@ def trace_of(error: BaseException) -> str:
         places = "".join(traceback.format_list(traceback.extract_tb(one.__traceback__)))
         parts.append(f"{places}{type(one).__module__}.{type(one).__qualname__}{words}\n")
     return "\n".join(parts)
+
+
+def fault_line(error: BaseException, number: str) -> str:
+    """The line that ends the log of a process: the fault's number and class; of our own errors, which hold no value of a row, the sentence too."""
+    sentence = f": {' '.join(str(error).split())}" if isinstance(error, DistrictLakeError) else ""
+    return f"fault {number} {type(error).__module__}.{type(error).__qualname__}{sentence}"
+
+
+def last_fault(log: str) -> str:
+    """What ``fault_line`` wrote last in a log; empty: the process did not end by an error that it could tell."""
+    found = re.findall(r"^fault [0-9a-f]{8} [\w.<>]+(?:: .*)?$", log, flags=re.M)
+    return found[-1] if found else ""
 
 
 def _keep(number: str, trace: str) -> Path | None:

@@ -54,7 +54,7 @@ def pipeline_events(module: str, arguments: list[str], settings: Settings) -> It
             process.stdout.close()
     if not finished:
         raise RunEnded(
-            f"The run ended with {'signal ' + str(-code) if code < 0 else 'exit code ' + str(code)} before it was finished.{_last_words(log)}",
+            f"The run ended with {'signal ' + str(-code) if code < 0 else 'exit code ' + str(code)} before it was finished.{_fault(log)}",
             hint=f"Run it again: what was not committed is done anew. The log is {log}.",
         )
 
@@ -69,7 +69,9 @@ def log_file(settings: Settings, module: str) -> Path:
     return folder / f"{stamp}-{module.rsplit('.', 1)[-1]}.log"
 
 
-def _last_words(log: Path) -> str:
-    """The last line of a traceback in the log, if there is one: our own errors carry a sentence there."""
-    lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-    return f" Its last words: {lines[-1][:400]}" if lines else ""
+def _fault(log: Path) -> str:
+    """What it failed with, by number and class. Never the end of a traceback: an exception's words may quote a cell."""
+    from districtlake.cli.faults import last_fault
+
+    found = last_fault(log.read_text(encoding="utf-8", errors="replace"))
+    return f" It failed with {found}." if found else ""

@@ -6,13 +6,13 @@ import polars as pl
 
 from districtlake.catalog.comparison_links import column_of, element_of
 from districtlake.catalog.comparisons import Side
+from districtlake.catalog.masking import mask_as
 from districtlake.catalog.models import Catalog, Item
 from districtlake.comparison.freshness import Dates
 from districtlake.comparison.matching import suspected
 from districtlake.comparison.statement import Pairing
 from districtlake.marts.definition import sensitivity_of
 from districtlake.quality.problems import problem_id
-from districtlake.standards.masking import mask
 from districtlake.warehouse.leads import LEADS
 
 NO_VALUE = "（空）"
@@ -111,7 +111,7 @@ def _shown(rows: pl.DataFrame, pairing: Pairing, side: Side, prefix: str, *, own
             catalog.sensitivity_of(column) if isinstance(column, Item) else sensitivity_of(column, catalog) if column is not None else "L4"
         )
         if element is not None:
-            text = mask(text, element, level)
+            text = mask_as(text, element, level, catalog)
         elif level in ("L3", "L4"):
             text = text.str.head(1) + "***"
         title = column.title if column is not None else name

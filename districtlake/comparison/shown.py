@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import polars as pl
+
 from districtlake.catalog.comparison_links import column_of, element_of
+from districtlake.catalog.masking import mask_as
 from districtlake.catalog.models import Catalog, Item
 from districtlake.marts.definition import sensitivity_of
-from districtlake.standards.masking import mask
 from districtlake.warehouse.tables import key_columns
 
 _KEPT = (
@@ -86,5 +88,5 @@ def _masked(parts: Sequence[str], source: str, names: Sequence[str], catalog: Ca
             found.append(part if name.startswith("_") else "***")
             continue
         level = catalog.sensitivity_of(column) if isinstance(column, Item) else sensitivity_of(column, catalog)
-        found.append(mask(part, element, level) or "")
+        found.append(mask_as(pl.Series([part], dtype=pl.String), element, level, catalog).item() or "")
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from typing import Any
@@ -307,13 +307,21 @@ def add_receipt(store: Store, delivery: str, report: dict[str, Any]) -> None:
         row.receipt = {**(row.receipt or {}), "read": report, "drift": drift(before, report) if "error" not in report else {}}
 
 
-def recent(store: Store, resource: str, count: int) -> list[Delivery]:
-    """The last judged deliveries of a resource, oldest first."""
-    query = select(Delivery).where(Delivery.resource == resource, Delivery.state.in_(("done", "held")))
+def recent(store: Store, resource: str, count: int, states: Collection[str] = ("done", "held")) -> list[Delivery]:
+    """The last deliveries of a resource that came to one of ``states`` (default: the judged ones), oldest first."""
+    query = select(Delivery).where(Delivery.resource == resource, Delivery.state.in_(states))
     with store.session(read_only=True) as session:
         found = list(session.scalars(query.order_by(Delivery.order_key.desc(), Delivery.received_at.desc()).limit(count)))
         session.expunge_all()
     return found[::-1]
+
+
+def failure_codes(store: Store, deliveries: Collection[str]) -> dict[str, str]:
+    """Delivery -> code of the error that the last operation on it ended with; deliveries whose last one did not fail are left out."""
+    query = select(Operation.delivery_id, Operation.error).where(Operation.delivery_id.in_(deliveries)).order_by(Operation.id)
+    with store.session(read_only=True) as session:
+        errors = [(str(delivery), error) for delivery, error in session.execute(query)]
+    return {delivery: str(error["code"]) for delivery, error in dict(errors).items() if error}
 
 
 def judged(store: Store, resource: str) -> list[Delivery]:

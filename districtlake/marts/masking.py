@@ -5,9 +5,10 @@ from __future__ import annotations
 import polars as pl
 
 from districtlake.catalog.marts import Mart
+from districtlake.catalog.masking import mask_as
 from districtlake.catalog.models import Catalog
 from districtlake.marts.definition import sensitivity_of
-from districtlake.standards.masking import SENSITIVE, mask
+from districtlake.standards.masking import SENSITIVE
 
 
 def mask_column(values: pl.Series, mart: Mart, name: str, catalog: Catalog) -> pl.Series:
@@ -15,7 +16,7 @@ def mask_column(values: pl.Series, mart: Mart, name: str, catalog: Catalog) -> p
     column = mart.column(name)
     level = sensitivity_of(column, catalog)
     if column.element is not None:
-        return mask(values, catalog.elements[column.element], level)
+        return mask_as(values, catalog.elements[column.element], level, catalog)
     text = values.cast(pl.String)
     if level not in SENSITIVE:
         return text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pytest
 
 from districtlake.cli import app
 from districtlake.cli.faults import trace_of
+from districtlake.cli.subprocesses import RunEnded, pipeline_events
+from districtlake.settings import Settings
 from tests.portal_people import SECRET
 
 
@@ -94,3 +97,26 @@ def test_words_about_the_program_are_kept_and_circles_of_causes_end() -> None:
     told = trace_of(first)
     assert "name 'x' is not defined" in told
     assert SECRET not in told
+
+
+@pytest.mark.parametrize(
+    ("way", "text", "told"),
+    [
+        ("value", SECRET, r"exit code 1 .* It failed with fault [0-9a-f]{8} builtins\.KeyError\."),
+        (
+            "own",
+            "Write one.",
+            r"It failed with fault [0-9a-f]{8} districtlake\.errors\.CatalogError: population\.yaml: items is empty\. Write one\.",
+        ),
+        ("killed", SECRET, r"signal 9 before it was finished\.$"),
+    ],
+)
+def test_a_run_that_ends_early_is_told_by_the_class_of_its_error(tmp_path: Path, way: str, text: str, told: str) -> None:
+    with pytest.raises(RunEnded) as ended:
+        list(pipeline_events("tests.failing_child", [way, text], Settings(state=tmp_path)))
+    assert re.search(told, ended.value.message), ended.value.message
+    (log,) = (tmp_path / "logs").iterdir()
+    kept = log.read_text(encoding="utf-8")
+    assert str(log) in ended.value.hint
+    assert SECRET not in str(ended.value) + kept
+    assert ("in main" in kept) == (way != "killed"), "the place stands in the log"

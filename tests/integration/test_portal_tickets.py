@@ -7,7 +7,9 @@ import re
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from fastapi import FastAPI
@@ -18,7 +20,9 @@ from sqlalchemy import select
 
 from districtlake.access import commissions
 from districtlake.delivery.district import District
+from districtlake.delivery.process import Engine, process_resource
 from districtlake.delivery.receive import receive
+from districtlake.errors import CatalogError
 from districtlake.portal.actions import ACTIONS
 from districtlake.portal.app import create_app
 from districtlake.portal.pages import ROUTERS, quality
@@ -263,6 +267,24 @@ def test_disguised_and_dangerous_uploads_are_refused(enter: Enter, district: Dis
     assert said in refused.text
     folder = district.settings.state / "uploads"
     assert not folder.exists() or list(folder.iterdir()) == [], "nothing of it stays"
+
+
+def test_a_delivery_that_failed_is_told_in_the_readers_language(enter: Enter, district: District) -> None:
+    """What the engineers are told is English; the agency reads that its file is not to blame, and the code to name."""
+    deliver(district.settings.inbox, "people_20260306.csv", [("A1", "甲", 5, None)])
+    receive(district)
+
+    def broken(*_: object) -> NoReturn:
+        raise CatalogError("The rule amount.range of people.yaml cannot be compiled.", hint="Correct the check.")
+
+    (outcome,) = process_resource(district, PEOPLE, Engine(validator=broken), through=date(2026, 3, 6))
+    assert outcome.state == "failed"
+    client = enter(MINE)
+    page = client.get(f"/resources/{PEOPLE}").text
+    assert "没有处理完成，原因不在文件（代码 catalog.invalid）。文件已留存" in page
+    assert "cannot be compiled" not in page
+    client.cookies.set("language", "en")
+    assert "cannot be compiled. Correct the check." in client.get(f"/resources/{PEOPLE}").text
 
 
 def test_a_technical_service_unit_sees_what_it_is_commissioned_with_masked_and_no_longer_than_that(

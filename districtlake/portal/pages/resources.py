@@ -11,11 +11,13 @@ from fastapi import APIRouter, Response
 from districtlake.catalog.models import DIMENSION_TITLES
 from districtlake.delivery import ledger
 from districtlake.portal.guard import Visit, Visiting
-from districtlake.portal.rendering import page
+from districtlake.portal.rendering import language_of, page
 from districtlake.quality.results import by_dimension
+from districtlake.store.tables import Delivery
 from districtlake.supervision.timeliness import timeliness_frame
 from districtlake.warehouse.commit import read
 from districtlake.warehouse.tables import address, scan_table
+from districtlake.wording.sentences import Sentence, is_chinese
 
 router = APIRouter()
 SHOWN_DELIVERIES = 15
@@ -57,13 +59,23 @@ def entry(visit: Visiting, resource_id: str) -> Response:
     mine = visit.viewer.sees(resource.agency, resource.id)
     if visit.viewer.role == "contractor":
         visit.viewer.require(resource.agency, resource.id)  # commissioned with others, it has no business here
+    deliveries = ledger.recent(district.store, resource.id, SHOWN_DELIVERIES, ("done", "held", "failed"))[::-1] if mine else []
     standing = next(row for row in timeliness_frame(district).iter_rows(named=True) if row["resource"] == resource.id) if mine else None
     return page(
         visit.request, "resource.html", visit.signed, resource=resource, catalog=district.catalog, mine=mine, standing=standing,
-        deliveries=ledger.recent(district.store, resource.id, SHOWN_DELIVERIES)[::-1] if mine else [],
+        deliveries=deliveries, reasons=_reasons(visit, deliveries),
         quality=_quality(visit, resource.id) if mine else [], rows=_rows(visit, resource.id) if mine else None,
         dimensions=DIMENSION_TITLES,
     )  # fmt: skip
+
+
+def _reasons(visit: Visit, deliveries: list[Delivery]) -> dict[str, Sentence | str]:
+    """Why deliveries were stopped or failed. What a failure left in the other language, for engineers, is told as a sentence with its code."""
+    language = language_of(visit.request, visit.signed)
+    unreadable = [one.id for one in deliveries if one.state == "failed" and is_chinese(one.state_reason) != (language == "zh")]
+    codes = ledger.failure_codes(visit.district.store, unreadable)
+    told = {one: Sentence.of("delivery.unprocessed", code=codes.get(one, "system.unexpected")) for one in unreadable}
+    return {one.id: told.get(one.id, one.state_reason) for one in deliveries if one.state in ("held", "failed")}
 
 
 def _quality(visit: Visit, resource: str) -> list[dict[str, Any]]:
