@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from districtlake.errors import DistrictLakeError
-from pipelines.nightly import emitter
+from pipelines.child import emitter, guarded
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -46,4 +46,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(guarded(main))

@@ -271,3 +271,22 @@ def test_hostile_and_endless_texts_run_nothing_and_break_no_page(tmp_path_factor
             assert dialogs == []
             desk.errors = [error for error in desk.errors if login == OFFICE or "403" not in error]  # the board is not an agency's
             desk.close()
+
+
+def test_on_paper_a_ticket_has_its_title_and_nothing_to_press(portal: tuple[str, District], browser: Any) -> None:
+    """Printed out of a dark window: dark on light, the number and the rows, no form, the note on the procedure."""
+    base, _ = portal
+    desk = Desk(browser, base, colours="dark").sign_in(MINE)
+    page = desk.at("/tickets/T2026-000001")
+    assert page.evaluate("document.documentElement.dataset.bsTheme") == "dark"
+    page.emulate_media(media="print")
+    page.wait_for_function("document.documentElement.dataset.bsTheme === 'light'")
+    assert page.locator("h1").is_visible()
+    assert page.locator("footer").is_visible()
+    assert [form.get_attribute("action") for form in page.locator("form").all() if form.is_visible()] == []
+    page.emulate_media(media="screen")
+    page.wait_for_function("document.documentElement.dataset.bsTheme === 'dark'")
+    page = desk.at("/quality")
+    page.emulate_media(media="print")
+    assert not page.locator("main form").is_visible()
+    desk.close()

@@ -1,9 +1,14 @@
-// Before the first paint: follow the system where the reader has not chosen colours.
+// Before the first paint: follow the system where the reader has not chosen colours. Paper is always light.
 (function () {
   var root = document.documentElement;
-  if (root.dataset.themeChoice !== "auto") return;
   var dark = window.matchMedia("(prefers-color-scheme: dark)");
-  function follow() { root.setAttribute("data-bs-theme", dark.matches ? "dark" : "light"); }
+  var paper = window.matchMedia("print");
+  var choice = root.dataset.themeChoice;
+  function follow() {
+    var wanted = choice !== "auto" ? choice : dark.matches ? "dark" : "light";
+    root.setAttribute("data-bs-theme", paper.matches ? "light" : wanted);
+  }
   follow();
   dark.addEventListener("change", follow);
+  paper.addEventListener("change", follow);
 })();
