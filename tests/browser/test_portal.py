@@ -275,17 +275,19 @@ def test_hostile_and_endless_texts_run_nothing_and_break_no_page(tmp_path_factor
 
 def test_on_paper_a_ticket_has_its_title_and_nothing_to_press(portal: tuple[str, District], browser: Any) -> None:
     """Printed out of a dark window: dark on light, the number and the rows, no form, the note on the procedure."""
+    from playwright.sync_api import expect
+
     base, _ = portal
     desk = Desk(browser, base, colours="dark").sign_in(MINE)
     page = desk.at("/tickets/T2026-000001")
     assert page.evaluate("document.documentElement.dataset.bsTheme") == "dark"
     page.emulate_media(media="print")
-    page.wait_for_function("document.documentElement.dataset.bsTheme === 'light'")
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", "light")
     assert page.locator("h1").is_visible()
     assert page.locator("footer").is_visible()
     assert [form.get_attribute("action") for form in page.locator("form").all() if form.is_visible()] == []
     page.emulate_media(media="screen")
-    page.wait_for_function("document.documentElement.dataset.bsTheme === 'dark'")
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
     page = desk.at("/quality")
     page.emulate_media(media="print")
     assert not page.locator("main form").is_visible()
