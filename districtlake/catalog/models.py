@@ -59,6 +59,7 @@ class CodeList(Frozen):
     id: Identifier
     name: NonEmpty
     source: NonEmpty | None = None
+    version: NonEmpty = "1"  # raised by ``districtlake reference import``; earlier ones lie in standards/codes/earlier/<list>
     valid_from: date | None = None
     valid_to: date | None = None
     partial: bool = False

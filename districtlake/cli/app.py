@@ -24,6 +24,7 @@ from districtlake.cli import (
     portal,
     problems,
     quality,
+    reference,
     rules,
     sql,
     tables,
@@ -64,6 +65,7 @@ app.add_typer(marts.app, name="marts")
 app.add_typer(notifications.app, name="notifications")
 app.add_typer(portal.app, name="portal")
 app.add_typer(catalog.app, name="catalog")
+app.add_typer(reference.app, name="reference")
 app.add_typer(demo.app, name="demo")
 app.command("doctor")(doctor.doctor)
 

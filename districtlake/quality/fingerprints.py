@@ -131,7 +131,7 @@ def _digest_of_list(codes: CodeList) -> str:
         return known[1]
     if len(_digests) >= 1000:
         _digests.clear()
-    digest = _digest(codes.model_dump(mode="json", exclude={"name", "source", "remark"}))
+    digest = _digest(codes.model_dump(mode="json", exclude={"name", "source", "remark", "version"}))
     _digests[id(codes)] = (codes, digest)
     return digest
 

@@ -110,6 +110,25 @@ def test_the_log_holds_exactly_the_altered_cells(kind: str, cells: list[str | No
 @every_kind
 @few
 @given(cells=_columns)
+def test_the_delivered_text_is_rebuilt_from_the_cleansed_and_the_log(kind: str, cells: list[str | None]) -> None:
+    result = _clean(kind, cells)
+    rebuilt = result.text.to_list()
+    before = result.raw.gather(result.altered.tolist()).to_list()  # what the log keeps of an altered cell
+    for row, text in zip(result.altered.tolist(), before, strict=True):
+        rebuilt[row] = text
+    assert rebuilt == cells
+
+
+@every_kind
+def test_every_repair_has_a_name_of_its_own_and_a_version(kind: str) -> None:
+    repairs = KINDS[kind].repairs
+    assert len({repair.id for repair in repairs}) == len(repairs)
+    assert all(repair.title and repair.version >= 1 for repair in repairs)
+
+
+@every_kind
+@few
+@given(cells=_columns)
 def test_each_cell_by_itself(kind: str, cells: list[str | None]) -> None:
     """The same whatever stands above and below: order and splits of the rows cannot matter."""
     together = _rows(_clean(kind, cells))
