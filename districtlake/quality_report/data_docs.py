@@ -187,15 +187,10 @@ def _render(request: Request, folder: Path) -> None:
             capture_output=True, timeout=SECONDS,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        raise DocsFailed(
-            f"Data Docs of {request.delivery} took longer than {SECONDS} s.", hint="Try again when the machine is less busy."
-        ) from None
+        raise DocsFailed.of("docs.too_slow", delivery=request.delivery, most=SECONDS) from None
     if done.returncode:
         kind = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
-        raise DocsFailed(
-            f"Data Docs of {request.delivery} could not be rendered ({re.sub(r'[^A-Za-z0-9_.]', '', kind[0].split(':')[0])[:80]}).",
-            hint="The results stand in the quality report; `districtlake doctor` looks at the installation.",
-        )
+        raise DocsFailed.of("docs.not_rendered", delivery=request.delivery, kind=re.sub(r"[^A-Za-z0-9_.]", "", kind[0].split(":")[0])[:80])
 
 
 def _prune(root: Path) -> None:

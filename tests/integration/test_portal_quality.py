@@ -176,7 +176,7 @@ def test_a_rendering_that_fails_is_told_without_what_it_said(enter: Enter, distr
     from districtlake.quality_report import data_docs
 
     def broken(request: object, folder: Path) -> None:
-        raise data_docs.DocsFailed("Data Docs could not be rendered (KeyError).", hint="…")
+        raise data_docs.DocsFailed.of("docs.not_rendered", delivery=delivery, kind="KeyError")
 
     monkeypatch.setattr(data_docs, "_render", broken)
     client, delivery = enter(MINE), delivery_of(district, PEOPLE)
@@ -186,7 +186,7 @@ def test_a_rendering_that_fails_is_told_without_what_it_said(enter: Enter, distr
             break
         time.sleep(0.05)
     assert answer.status_code == 400
-    assert "could not be rendered" in answer.text
+    assert "没有生成（KeyError）" in answer.text
     assert not list((district.settings.state / "data_docs").rglob("index.html"))
 
 

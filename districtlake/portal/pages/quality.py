@@ -42,19 +42,27 @@ class _Remembered:
     def __init__(self) -> None:
         self._known: OrderedDict[tuple[Any, ...], dict[str, Any]] = OrderedDict()
         self._lock = Lock()
+        self._reading = Lock()
 
     def figures(self, district: District, scope: Scope) -> dict[str, Any]:
         key = (str(district.settings.state), scope, stamp(district), local_date(district.clock.now()))
+        if (found := self._of(key)) is not None:
+            return found
+        with self._reading:  # one at a time: several at once share a processor, and all other pages wait for them
+            if (found := self._of(key)) is not None:  # somebody asked for the same meanwhile
+                return found
+            found = quality_figures(district, scope)
+            with self._lock:
+                self._known[key] = found
+                while len(self._known) > _KEPT:
+                    self._known.popitem(last=False)
+        return found
+
+    def _of(self, key: tuple[Any, ...]) -> dict[str, Any] | None:
         with self._lock:
             if key in self._known:
                 self._known.move_to_end(key)
-                return self._known[key]
-        found = quality_figures(district, scope)
-        with self._lock:
-            self._known[key] = found
-            while len(self._known) > _KEPT:
-                self._known.popitem(last=False)
-        return found
+            return self._known.get(key)
 
 
 _remembered = _Remembered()
