@@ -70,9 +70,9 @@ def test_a_range_is_processed_anew_in_order_with_what_builds_upon_it(district: D
 def test_a_range_that_means_nothing_is_refused_and_says_what_there_is(district: District) -> None:
     before = tables(district)
     engine = Engine(validator=validate)
-    with pytest.raises(OperationRefused, match="dated 2026-04-01") as refused:
+    with pytest.raises(OperationRefused, match="没有2026-04-01至…的交付") as refused:
         operations.backfill(district, PEOPLE, engine, since=date(2026, 4, 1), **BY)
-    assert "2026-03-01 to 2026-03-03" in refused.value.hint
+    assert "2026-03-01至2026-03-03" in refused.value.hint
     with pytest.raises(OperationRefused, match="结束早于开始"):
         operations.backfill(district, PEOPLE, engine, since=date(2026, 3, 2), until=date(2026, 3, 1), **BY)
     with pytest.raises(OperationRefused, match="需要理由"):

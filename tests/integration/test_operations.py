@@ -228,7 +228,7 @@ def test_withdrawn_exactly(tmp_path: Path, name: str, rebuilt: bool) -> None:
             open_problems = {row["problem_id"] for row in register if row["state"] == "open" and row["first_delivery"] == identifier}
             assert not of_it
             assert not open_problems
-        with pytest.raises(OperationRefused, match="withdrawn"):
+        with pytest.raises(OperationRefused, match="已撤回"):
             operations.withdraw(used, identifier, engine(), **BY)
 
 
@@ -299,7 +299,7 @@ def test_what_is_not_processed_cannot_be_reprocessed(district: District) -> None
     deliver(district.settings.inbox, f"people_{day(1)}.csv", GOOD)
     receive(district)
     identifier = deliveries(district)[f"people_{day(1)}.csv"].id
-    with pytest.raises(OperationRefused, match="pending"):
+    with pytest.raises(OperationRefused, match="待处理"):
         operations.reprocess(district, identifier, engine(), **BY)
 
 
