@@ -37,7 +37,7 @@ from districtlake.catalog.parts import (
 
 __all__ = [
     "COLUMN_ARGUMENTS", "DELIVERY_COLUMNS", "DIMENSION_TITLES", "Agency", "Aspect", "Catalog", "Check", "CodeList", "Comparison", "Cycle", "Dimension", "Element",
-    "Fact", "Frozen", "Identifier", "Item", "Library", "Mart", "MartColumn", "Mode", "NonEmpty", "OnFailure", "Opening", "Operation", "Reference", "Resource", "RuleId",
+    "Fact", "Frozen", "Identifier", "Item", "Library", "ManifestSource", "Mart", "MartColumn", "Mode", "NonEmpty", "OnFailure", "Opening", "Operation", "Reference", "Resource", "RuleId",
     "SampleQuery", "Sensitivity", "Severity", "Sharing", "Source", "Terms",
 ]  # fmt: skip
 
@@ -232,6 +232,18 @@ class Operation(Frozen):
         return {normal_text(text): name for name in ("insert", "update", "delete") for text in getattr(self, name)}
 
 
+class ManifestSource(Frozen):
+    """The lists (对账清单) that say what an agency's files of a resource hold; side files like ``x.csv.md5`` need no declaration."""
+
+    files: Annotated[tuple[NonEmpty, ...], Field(min_length=1)] | tuple[()] = ()  # globs, as those of ``Source.files``
+    required: bool = False  # a file waits in the inbox until a manifest names it
+
+    @field_validator("files", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
+
+
 class Source(Frozen):
     """How the agency delivers. Globs match the file's name (or its path below the agency's folder), case-insensitively."""
 
@@ -252,6 +264,7 @@ class Source(Frozen):
     # JSON: where the records lie, e.g. data.rows; default: the root array, or the only array of objects among the root's members
     records: Annotated[str, Field(pattern=r"^[^.\s]+(\.[^.\s]+)*$")] | None = None
 
+    manifest: ManifestSource = ManifestSource()
     operation: Operation | None = None  # mode incremental: rows say whether they insert, update or delete
 
     @model_validator(mode="after")
@@ -261,6 +274,11 @@ class Source(Frozen):
                 f"'operation' goes with mode: incremental, not {self.mode} (there the file says by itself what is gone); delete one"
             )
         return self
+
+    @field_validator("manifest", mode="before")
+    @classmethod
+    def _globs_of_manifests(cls, value: object) -> object:
+        return {"files": value} if isinstance(value, (str, list, tuple)) else value
 
     @field_validator("files", "corrections", mode="before")
     @classmethod

@@ -85,6 +85,12 @@ def advance(
         else delivery_rules.passed(delivery_rules.ORDER)
     )  # fmt: skip
 
+    if arrival.manifest is not None:
+        verdicts.append(
+            delivery_rules.failed(delivery_rules.MANIFEST, f"与对账清单不符：{arrival.manifest}。") if arrival.manifest
+            else delivery_rules.passed(delivery_rules.MANIFEST)
+        )  # fmt: skip
+
     verdict = judge(cleansed.frame, arrival, resource, catalog, rules, validator, references, day)
     applied, gone = verdict.applied, verdict.applied.gone if verdict.applied is not None else pl.Series([], dtype=pl.String)
     judged, quarantined, key = verdict.frame, verdict.quarantined, list(key_columns(resource))

@@ -34,6 +34,7 @@ class Arrival:
         older_than: name of a later-dated delivery already processed, if this one is behind it.
         waived: rules about the delivery that an operator has overruled.
         confirmed: findings that their provider has confirmed to be correct.
+        manifest: what the file and its manifest disagree on; "" when they agree, None when no manifest names it.
         baselines: for rules with ``tolerance: not_worse``, what the delivery before found.
     """
 
@@ -48,6 +49,7 @@ class Arrival:
     older_than: str = ""
     waived: frozenset[str] = frozenset()
     confirmed: Waived = NOTHING
+    manifest: str | None = None
     baselines: Baselines = field(default_factory=dict)
 
 

@@ -22,9 +22,11 @@ from districtlake.delivery.baselines import baselines_before
 from districtlake.delivery.district import District
 from districtlake.delivery.judge import Arrival
 from districtlake.delivery.locks import lock
+from districtlake.delivery.reconcile import differences
 from districtlake.delivery.surroundings import surroundings_of
 from districtlake.errors import DistrictLakeError, IngestionError, OperationRefused
 from districtlake.ingestion.archive import path_of
+from districtlake.ingestion.manifest import Expected
 from districtlake.ingestion.read import Limits, read_file
 from districtlake.quality import delivery_rules, tolerance
 from districtlake.quality.derive import rules_of
@@ -205,10 +207,12 @@ def arrival_of(
     limits = Limits.of(settings)
     raw: pl.DataFrame | None = None
     missing: tuple[str, ...] = ()
-    unreadable = ""
+    unreadable, manifest = "", None
     try:
         read_delivery = read_file(path_of(settings.archive, delivery.sha256), delivery.file_name, resource, limits)
         raw, missing = read_delivery.frame, tuple(read_delivery.report.missing)
+        if expected := (delivery.receipt or {}).get("manifest"):
+            manifest = differences(Expected.of(expected), path_of(settings.archive, delivery.sha256), raw, resource)
         if receipt:
             ledger.add_receipt(district.store, delivery.id, read_delivery.report.as_dict())
     except IngestionError as error:
@@ -221,7 +225,7 @@ def arrival_of(
         id=delivery.id, file=delivery.file_name, mode=delivery.mode, at=past.valid_from(delivery), today=local_date(delivery.received_at),
         raw=raw, missing=missing, unreadable=unreadable, older_than=_older_than(delivery, past), waived=waived,
         confirmed=waived_on(district.store, resource.id, local_date(district.clock.now()), versions_of(resource, district.catalog)),
-        baselines=baselines,
+        baselines=baselines, manifest=manifest,
     )  # fmt: skip
 
 

@@ -16,11 +16,13 @@ from sqlalchemy.orm import Session
 from districtlake.delivery import ledger
 from districtlake.delivery.district import District
 from districtlake.delivery.locks import lock
+from districtlake.delivery.manifests import Manifests
 from districtlake.delivery.notices import keep_notices
 from districtlake.delivery.standing import still_stands
 from districtlake.errors import DistrictLakeError
 from districtlake.ingestion.archive import Archived, StillBeingWritten, store_file
 from districtlake.ingestion.inbox import Candidate, Notice, scan
+from districtlake.ingestion.manifest import Expected
 from districtlake.standards.masking import mask_numbers
 from districtlake.store.tables import AuditEvent, Delivery
 
@@ -56,10 +58,18 @@ def receive(
         looked_at = district.clock.now()
         found = scan(folder or district.settings.inbox, district.catalog)
         received.notices.extend(_without_numbers(notice) for notice in found.notices)
+        manifests = Manifests.of(found.manifests)
         for number, candidate in enumerate(found.candidates, 1):
             if number % 100 == 0:
                 tell(f"received {number} of {len(found.candidates)} files")
-            _take(district, candidate, received, wait)
+            expected = manifests.of_file(candidate.relative)
+            if expected is None and manifests.must_wait(district, candidate):
+                continue
+            _take(district, candidate, received, wait, expected=expected)
+            if expected is not None:
+                manifests.keep(district, candidate, expected)
+        manifests.look_for_missing(district)
+        received.notices.extend(_without_numbers(notice) for notice in manifests.notices)
         keep_notices(district, ((n.code, n.message, n.hint, n.relative) for n in received.notices))
         if not received.growing:
             ledger.looked(district.store, looked_at)
@@ -87,7 +97,15 @@ def submit(district: District, path: Path, resource_id: str, *, correction: bool
     return received
 
 
-def _take(district: District, candidate: Candidate, received: Received, wait: bool, actor: str = "", by_hand: bool = False) -> None:
+def _take(
+    district: District,
+    candidate: Candidate,
+    received: Received,
+    wait: bool,
+    actor: str = "",
+    by_hand: bool = False,
+    expected: Expected | None = None,
+) -> None:
     signature = _signature(candidate.path)
     if not by_hand and _seen(district, candidate, signature):
         received.known += 1
@@ -103,7 +121,7 @@ def _take(district: District, candidate: Candidate, received: Received, wait: bo
         notice = Notice(code=error.code, message=error.message, hint=error.hint, relative=candidate.relative)
         received.notices.append(_without_numbers(notice))
         return
-    _register(district, candidate, archived, signature, received, actor or district.settings.actor, by_hand)
+    _register(district, candidate, archived, signature, received, actor or district.settings.actor, by_hand, expected)
 
 
 def _without_numbers(notice: Notice) -> Notice:
@@ -147,7 +165,14 @@ def order_key(candidate: Candidate) -> str:
 
 
 def _register(
-    district: District, candidate: Candidate, archived: Archived, signature: list[int], received: Received, actor: str, by_hand: bool
+    district: District,
+    candidate: Candidate,
+    archived: Archived,
+    signature: list[int],
+    received: Received,
+    actor: str,
+    by_hand: bool,
+    expected: Expected | None = None,
 ) -> None:
     now = district.clock.now()
     with district.store.session() as session:
@@ -164,7 +189,8 @@ def _register(
                 file_name=mask_numbers(candidate.path.name), source_path=path, sha256=archived.sha256, bytes=archived.bytes,
                 data_date=candidate.data_date, order_key=order_key(candidate), received_at=now, received_by=actor,
                 state="duplicate" if twin else "pending", state_reason=f"内容与 {twin} 相同" if twin else "", attempts=0,
-                receipt={"signature": signature, "sha256": archived.sha256, "bytes": archived.bytes}, duplicate_of=twin,
+                receipt={"signature": signature, "sha256": archived.sha256, "bytes": archived.bytes, **({"manifest": expected.as_dict()} if expected else {})},
+                duplicate_of=twin,
             )
         )  # fmt: skip
         session.add(

@@ -50,7 +50,7 @@ def read_workbook(
         IngestionError: ``ingestion.encrypted``, ``ingestion.damaged``, ``ingestion.sheet`` (the declared sheet is not there),
             ``ingestion.header`` (no sheet has a header of the resource), ``ingestion.too_many_columns``.
     """
-    reader = _guarded(name, lambda: fastexcel.read_excel(path))
+    reader = guarded(name, lambda: fastexcel.read_excel(path))
     chosen = reader.sheet_names if only_sheet is None else [_sheet_named(reader.sheet_names, only_sheet, name)]
     tables: list[Table] = []
     reports: list[SheetReport] = []
@@ -86,7 +86,7 @@ def _sheet_named(names: list[str], wanted: str, file: str) -> str:
     raise IngestionError.of("reading.no_sheet", code="ingestion.sheet", file=file, sheet=wanted, known=Listed.of(names))
 
 
-def _guarded(name: str, action: Any) -> Any:
+def guarded(name: str, action: Any) -> Any:
     """Run the reader; its errors, panics of its Rust side included, become ours."""
     try:
         return action()
@@ -100,7 +100,7 @@ def _guarded(name: str, action: Any) -> Any:
 
 def _load(reader: Any, sheet: str, dtype: str, name: str, columns: list[int] | None = None, skipped: int | list[int] = 0) -> Any:
     # skip_rows=0, and not None, keeps empty rows at the top, so that the first row is row 1.
-    return _guarded(name, lambda: reader.load_sheet(sheet, header_row=None, skip_rows=skipped, dtypes=dtype, use_columns=columns))
+    return guarded(name, lambda: reader.load_sheet(sheet, header_row=None, skip_rows=skipped, dtypes=dtype, use_columns=columns))
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def sheets_of(path: Path, name: str, limits: Limits, epoch_1904: bool, only_shee
     Raises:
         IngestionError: ``ingestion.encrypted``, ``ingestion.damaged``, ``ingestion.sheet``, ``ingestion.too_many_columns``.
     """
-    reader = _guarded(name, lambda: fastexcel.read_excel(path))
+    reader = guarded(name, lambda: fastexcel.read_excel(path))
     names = reader.sheet_names
     if only_sheet is not None:
         numbered = only_sheet.isdecimal() and only_sheet not in names and int(only_sheet) < len(names)
@@ -143,7 +143,7 @@ def sheets_of(path: Path, name: str, limits: Limits, epoch_1904: bool, only_shee
 
 def _grid(loaded: Any, name: str, limits: Limits) -> tuple[pl.DataFrame, Any]:
     refuse_columns(loaded.width, name, limits)
-    batch, errors = _guarded(name, loaded.to_arrow_with_errors)
+    batch, errors = guarded(name, loaded.to_arrow_with_errors)
     grid = pl.DataFrame(pl.from_arrow(batch))
     grid.columns = [f"c{index}" for index in range(grid.width)]
     return grid, errors
@@ -202,7 +202,7 @@ def _as_seen(reader: Any, sheet: str, grid: pl.DataFrame, columns: list[Any], ep
             indexes = [columns[int(column[1:])].absolute_index for column in together]
             skipped = 0 if rows is None else (~rows).arg_true().to_list()
             loaded = _load(reader, sheet, dtype, name, indexes, skipped)
-            again = pl.DataFrame(pl.from_arrow(_guarded(name, loaded.to_arrow)))
+            again = pl.DataFrame(pl.from_arrow(guarded(name, loaded.to_arrow)))
             for column, kind in zip(together, again.get_columns(), strict=True):
                 seen = _REWRITE[dtype](part[column], kind, epoch_1904).alias(column)
                 grid = grid.with_columns(seen if rows is None else grid[column].scatter(rows.arg_true(), seen))

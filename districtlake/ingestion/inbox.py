@@ -17,6 +17,7 @@ from typing import Literal
 from districtlake.catalog.globs import matches
 from districtlake.catalog.models import Catalog, Mode, Resource
 from districtlake.errors import IngestionError
+from districtlake.ingestion.manifest import side_file_of
 from districtlake.ingestion.names import NaturalKey, date_by, date_in, is_junk, natural_key, normal
 from districtlake.ingestion.packed import member_name, members
 from districtlake.ingestion.workbook_guard import is_workbook
@@ -48,7 +49,9 @@ class Candidate:
 @dataclass(frozen=True)
 class Notice:
     """A file nobody takes, and what to do about it. Codes: ``inbox.unknown_agency`` ``inbox.unmatched`` ``inbox.ambiguous``
-    ``inbox.outside`` ``inbox.not_a_file`` ``inbox.unreadable`` ``inbox.packed``."""
+    ``inbox.outside`` ``inbox.not_a_file`` ``inbox.unreadable`` ``inbox.packed``; of manifests ``inbox.manifest`` (not understood)
+    ``inbox.manifest_missing`` (a file that it names has not come) ``inbox.manifest_awaited`` (a file whose manifest has not come)
+    ``inbox.manifest_differs`` (it came after the file was processed, and differs)."""
 
     code: str
     message: str
@@ -62,6 +65,7 @@ class Scan:
 
     candidates: tuple[Candidate, ...]
     notices: tuple[Notice, ...]
+    manifests: tuple[tuple[Path, str], ...] = ()  # the file, and its path below the inbox
 
 
 class _Noticed(Exception):
@@ -77,14 +81,18 @@ def scan(inbox: Path, catalog: Catalog) -> Scan:
     agencies = {normal(agency): agency for agency in catalog.agencies}
     candidates: list[Candidate] = []
     notices: list[Notice] = []
+    manifests: list[tuple[Path, str]] = []
     for path, relative, problem in _walk(inbox):
         try:
             if problem is not None:
                 raise _Noticed(*problem)
+            if _is_manifest(relative, agencies, by_agency):
+                manifests.append((_checked(path, inbox, relative), relative))
+                continue
             candidates.append(_candidate(_checked(path, inbox, relative), relative, agencies, by_agency))
         except _Noticed as found:
             notices.append(Notice(found.code, found.message, found.hint, relative))
-    return Scan(tuple(sorted(candidates)), tuple(notices))
+    return Scan(tuple(sorted(candidates)), tuple(notices), tuple(manifests))
 
 
 def _walk(inbox: Path) -> Iterator[tuple[Path, str, tuple[str, str, str] | None]]:
@@ -134,6 +142,18 @@ def _checked(path: Path, inbox: Path, relative: str) -> Path:
             "inbox.unreadable", f"{relative} cannot be looked at.", "Repair the link, or give the service's account permission."
         ) from error
     return path
+
+
+def _is_manifest(relative: str, agencies: dict[str, str], by_agency: dict[str, list[Resource]]) -> bool:
+    """A list that a resource declares, or a side file, below an agency's folder."""
+    *folders, name = relative.split("/")
+    at = next((at for at in range(len(folders) - 1, -1, -1) if normal(folders[at]) in agencies), None)
+    if at is None:
+        return False
+    below = "/".join([*folders[at + 1 :], name])
+    resources = by_agency.get(agencies[normal(folders[at])], [])
+    declared = any(matches(glob, below) for resource in resources for glob in resource.source.manifest.files)
+    return declared or side_file_of(name) is not None
 
 
 def _candidate(path: Path, relative: str, agencies: dict[str, str], by_agency: dict[str, list[Resource]]) -> Candidate:

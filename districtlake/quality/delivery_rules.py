@@ -24,11 +24,12 @@ COLUMNS = _rule("columns", "文件应当包含目录规定的全部必填数据�
 ORDER = _rule("order", "交付的数据日期不得早于已入仓的数据。", "timeliness")
 SHRINK = _rule("shrink", "全量交付不得大幅减少。", "completeness")
 
+MANIFEST = _rule("manifest", "交付应当与对账清单一致。", "completeness")
 OPERATIONS = _rule("operations", "操作标识应当与现有数据相符。", "consistency", severity="warning", on_failure="report")
 
-ALL = (READABLE, COLUMNS, ORDER, SHRINK)
+ALL = (READABLE, COLUMNS, ORDER, SHRINK, MANIFEST)
 """Rules about every delivery; ``of`` says which those of one resource are."""
-WAIVABLE = frozenset({ORDER.id, SHRINK.id})
+WAIVABLE = frozenset({ORDER.id, SHRINK.id, MANIFEST.id})
 """What an operator may overrule by releasing a held delivery; without readable file or required columns there is nothing to release."""
 
 
