@@ -19,6 +19,7 @@ from districtlake.delivery.process import Engine, Outcome, process_resource
 from districtlake.errors import DistrictLakeError
 from districtlake.policy.cycles import longest_gap
 from districtlake.policy.pack import PolicyPack
+from districtlake.quality.derive import referred_resources
 from districtlake.warehouse.commit import read
 from districtlake.warehouse.tables import scan_table, tables_held_open
 
@@ -75,13 +76,13 @@ def resource_assets(resource: Resource, catalog: Catalog, policy: PolicyPack) ->
 
 
 def references_below(resource: Resource, catalog: Catalog) -> int:
-    """How many references lie in a row below a resource inside its agency: a run takes those others refer to first.
+    """How many references, of items or checks, lie in a row below a resource inside its agency: a run takes those others refer to first.
 
     A priority and no dependency: a step that failed must not keep the others from running.
     """
 
     def below(one: Resource, above: frozenset[str]) -> int:
-        targets = {item.references.resource for item in one.items if item.references} - above
+        targets = referred_resources(one) - above
         inside = [catalog.resources[target] for target in targets if target.split(".")[0] == one.agency and target in catalog.resources]
         return max((1 + below(target, above | {target.id}) for target in inside), default=0)
 

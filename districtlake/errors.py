@@ -5,6 +5,7 @@ The edges (CLI, Dagster, portal) turn them into exit codes, check results or pro
 
 from __future__ import annotations
 
+import traceback
 from typing import Self
 
 from districtlake.wording.sentences import Language, Sentence, is_chinese
@@ -60,6 +61,12 @@ class DistrictLakeError(Exception):
 
     def as_dict(self) -> dict[str, object]:
         return {"code": self.code, "message": self.message, "hint": self.hint, "retryable": self.retryable}
+
+
+def kind_and_place(error: BaseException) -> str:
+    """Another's error as it may be told: its kind and place. Its text may quote a cell."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}（{last.filename.rsplit('/', 1)[-1]}:{last.lineno}）"
 
 
 class CatalogError(DistrictLakeError):

@@ -16,7 +16,7 @@ from districtlake.delivery.district import District
 from districtlake.delivery.process import Engine, Outcome
 from districtlake.errors import DistrictLakeError
 from pipelines.retention import prune_event_log
-from pipelines.routing import route
+from pipelines.routing import Routed, route
 
 AssetJob: TypeAlias = Any
 """What ``dg.define_asset_job`` returns; Dagster does not export the type's name."""
@@ -101,9 +101,17 @@ def _day(text: str, field: str) -> date:
         raise dg.Failure(description=f"{field} 处的“{text}”不是日期：请写成 YYYY-MM-DD。没有做任何改动。", allow_retries=False) from None
 
 
+def _routed(context: dg.OpExecutionContext, district: District) -> Routed:
+    """Routing; whose tickets it could not bring up to date is said as an error of the log."""
+    routed = route(district)
+    for resource, kind in {**routed.unreadable, **routed.failed}.items():
+        context.log.error(f"{resource}：其工单未能更新（{kind}），下次再试。")
+    return routed
+
+
 def _tell(context: dg.OpExecutionContext, district: District, outcomes: Sequence[Outcome]) -> None:
     """What became of the deliveries, and routing after it."""
-    routed = route(district)
+    routed = _routed(context, district)
     context.log.info(f"{len(outcomes)} deliveries folded; {routed.opened} tickets opened, {routed.closed} closed")
     rows: list[Mapping[str, object]] = [{"file": o.file, "state": o.state, "counts": o.counts, "why": o.why} for o in outcomes]
     told = delivery_table(rows) if rows else "没有需要重算的交付。"
@@ -154,7 +162,7 @@ def backfill(
 
 @dg.op(description="生成工单与反馈单 (tickets and packages from the problem registers)")
 def route_problems(context: dg.OpExecutionContext, district: dg.ResourceParam[District]) -> None:
-    routed = route(district)
+    routed = _routed(context, district)
     context.log.info(f"{routed.opened} tickets opened, {routed.closed} closed, {len(routed.packages)} packages written")
 
 

@@ -123,14 +123,9 @@ def run(inbox: Path | None, emit: Emit, launched_by: str = "command line") -> in
 
 def _sentence(error: Exception) -> str:
     """Our own errors carry a sentence; another's text may quote a cell, so only its kind and place are told."""
-    import traceback
+    from districtlake.errors import DistrictLakeError, kind_and_place
 
-    from districtlake.errors import DistrictLakeError
-
-    if isinstance(error, DistrictLakeError):
-        return str(error)
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__}（{last.filename.rsplit('/', 1)[-1]}:{last.lineno}）"
+    return str(error) if isinstance(error, DistrictLakeError) else kind_and_place(error)
 
 
 def _receive(district: Any, inbox: Path | None, emit: Emit) -> dict[str, Any]:
@@ -183,6 +178,7 @@ def _route(district: Any, emit: Emit) -> dict[str, Any]:
     told = {
         "opened": routed.opened, "closed": routed.closed, "escalated": routed.escalated, "reprocessed": len(released), "seconds": round(time.monotonic() - began, 3),
         "packages": [{"agency": p.agency, "file": str(p.file), "tickets": p.tickets, "rows": p.rows} for p in routed.packages],
+        "unreadable": routed.unreadable, "failed": routed.failed,
     }  # fmt: skip
     emit("routed", **told)
     return told
@@ -281,15 +277,14 @@ def _failures(result: Any) -> dict[str, str]:
 
 
 def _in_dependency_order(district: Any, waiting: dict[str, list[str]]) -> list[str]:
-    """Agencies whose resources others refer to go first, so that references find tonight's data; a circle is cut by name."""
+    """Agencies whose resources others refer to, by items or by checks, go first: rules find tonight's data. A circle is cut by name."""
+    from districtlake.quality.derive import referred_resources
+
     refers: dict[str, set[str]] = {agency: set() for agency in waiting}
     for agency, resources in waiting.items():
         for resource in resources:
-            for item in district.catalog.resources[resource].items:
-                if item.references:
-                    target = item.references.resource.split(".", 1)[0]
-                    if target in waiting and target != agency:
-                        refers[agency].add(target)
+            targets = {_agency(target) for target in referred_resources(district.catalog.resources[resource])}
+            refers[agency] |= targets & set(waiting) - {agency}
     ordered: list[str] = []
     while len(ordered) < len(waiting):
         rest = [agency for agency in sorted(waiting) if agency not in ordered]

@@ -78,6 +78,8 @@ def quality_sensor() -> dg.SensorDefinition:
     def quality(context: dg.SensorEvaluationContext, district: dg.ResourceParam[District]) -> dg.SensorResult:
         seen = json.loads(context.cursor) if context.cursor else {}
         routed = route(district, seen)
+        for resource, kind in {**routed.unreadable, **routed.failed}.items():
+            context.log.error(f"{resource}：其工单未能更新（{kind}），下次再试。")
         reason = f"{routed.opened} 个工单新开，{routed.closed} 个办结，{len(routed.packages)} 个反馈单。"
         return dg.SensorResult(skip_reason=reason, cursor=json.dumps(routed.seen, sort_keys=True))
 

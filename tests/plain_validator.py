@@ -19,6 +19,10 @@ def validate(resource: str, frame: pl.DataFrame, rules: Sequence[Rule], referenc
         if not rule.evaluable:
             results.append(RuleResult(rule, "not_evaluated", reason=rule.not_evaluated_because))
             continue
+        if rule.expectation == "expect_table_row_count_to_be_between":
+            inside = rule.arguments.get("min_value", 0) <= frame.height <= rule.arguments.get("max_value", frame.height)
+            results.append(RuleResult(rule, "passed" if inside else "failed", failed=int(not inside), observed=frame.height))
+            continue
         column = frame[rule.arguments["column"]]
         evaluated, failing = _failing(rule, column)
         positions = failing.fill_null(value=False).arg_true().cast(pl.UInt32)

@@ -118,7 +118,7 @@ def advance(
     verdicts = [
         replace(v, outcome="passed", reason=f"放行：{v.reason}") if v.rule.id in arrival.waived and v.failed else v for v in verdicts
     ]
-    sightings = verdict.sightings
+    sightings = verdict.sightings.drop("_index")
     if applied is not None:
         replaced = changes.source.filter(pl.col(change_sets.OPERATION) == "U")
         looked_at, wrong, told = contradictions(applied, tables.current, replaced, key)
@@ -126,7 +126,7 @@ def advance(
         verdicts.append(said)
         if wrong:
             seen = problems.sighting_of_delivery(resource, said.rule, arrival.file, told)
-            sightings = pl.concat([sightings.drop("_index"), seen.select(sightings.drop("_index").columns)])
+            sightings = pl.concat([sightings, seen.select(sightings.columns)])
     stopping = [v for v in verdicts if v.outcome == "failed" and v.rule.on_failure == "hold"] + list(verdict.holding)
     row_results = verdict.results
     if stopping:
@@ -134,11 +134,18 @@ def advance(
             tables, arrival, resource, [*verdicts], row_results, layers, known, prints, at, height=raw.height, holding=verdict.holding
         )
 
+    as_a_whole = [r for r in row_results if delivery_rules.opens_a_problem(r.rule) and arrival.mode != "correction"]
+    sightings = pl.concat([
+        sightings,
+        *(problems.sighting_of_delivery(resource, r.rule, arrival.file, r.reason or r.rule.title) for r in as_a_whole if r.outcome == "failed"),
+    ])  # fmt: skip
+    # a correction holds only the corrected rows: what they are as a whole says nothing of the resource, neither for nor against
+    passed_over = {r.rule.id for r in row_results if delivery_rules.opens_a_problem(r.rule)} - {r.rule.id for r in as_a_whole}
     register = problems.update(
         tables.register,
         sightings,
         problems.Judged(
-            rules=frozenset(r.rule.id for r in (*verdicts, *row_results) if r.outcome != "not_evaluated"),
+            rules=frozenset(r.rule.id for r in (*verdicts, *row_results) if r.outcome != "not_evaluated") - passed_over,
             known_rules=known, keys=verdict.keys, whole=complete, waived=verdict.waived, gone=gone,
         ),
         resource=resource, delivery=arrival.id, at=at,

@@ -18,7 +18,7 @@ from districtlake.catalog.models import Catalog, Resource
 from districtlake.clock import local_date
 from districtlake.delivery import ledger
 from districtlake.delivery.advance import Step, Tables, advance
-from districtlake.delivery.baselines import baselines_before
+from districtlake.delivery.baselines import baselines_before, is_measure
 from districtlake.delivery.district import District
 from districtlake.delivery.judge import Arrival
 from districtlake.delivery.locks import lock
@@ -282,7 +282,7 @@ def rebuild(
             tables = step.tables
             steps.append((delivery, step))
             past = past if step.held else past.after(delivery, step.counts)
-            before = before if step.held else tolerance.after(before, step.results, delivery.id)
+            before = before if step.held or not is_measure(delivery) else tolerance.after(before, step.results, delivery.id)
             for layer, frame in step.rows.items():
                 rows[layer].append(frame)
         ended = {d.id: ledger.Ended.of(s) for d, s in steps}

@@ -14,7 +14,7 @@ from districtlake.catalog.models import Resource
 from districtlake.cleansing import cleanse
 from districtlake.clock import local_date
 from districtlake.delivery import ledger
-from districtlake.delivery.baselines import baselines_before
+from districtlake.delivery.baselines import baselines_before, is_measure
 from districtlake.delivery.district import District
 from districtlake.delivery.judge import Judgement, judge, lacking_columns
 from districtlake.delivery.process import arrival_of
@@ -168,7 +168,7 @@ def try_rules(
             surroundings_of(district, resource, delivery, pasts[delivery.id]),
             day,
         )
-        if delivery.state == "done":
+        if delivery.state == "done" and is_measure(delivery):
             before = tolerance.after(before, verdict.results, delivery.id)
         past_results = {row["rule"]: row for row in recorded.filter(pl.col("_delivery") == delivery.id).iter_rows(named=True)}
         known = _known(register, order, delivery) if delivery.state == "done" else None

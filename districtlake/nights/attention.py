@@ -42,7 +42,18 @@ def attention_of(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
         if row.get("error") and row["resource"] not in named:  # else its delivery's failure says so
             add("failed", f"数据仓的表 {row['resource']} 无法打开", row["error"], "从备份恢复该表，或检查磁盘与权限。")
     for resource in summary["problems"]["unreadable"]:
-        add("failed", f"{resource} 的问题登记簿无法打开", "本报告的问题数不含它。", "从备份恢复该表，或检查磁盘与权限。")
+        add("failed", f"{resource} 的问题登记簿无法打开", "本报告的问题数不含它，其工单停在原处。", "从备份恢复该表，或检查磁盘与权限。")
+    routing = summary.get("routing", {})
+    for resource, kind in routing.get("unreadable", {}).items():
+        if resource not in summary["problems"]["unreadable"]:
+            add("failed", f"{resource} 的问题登记簿读不全，其工单停在原处", kind, "从备份恢复该表，或检查磁盘与权限。")
+    for resource, kind in routing.get("failed", {}).items():
+        add(
+            "failed",
+            f"{resource} 的工单未能更新：新问题没有工单，已解决的没有办结",
+            f"软件错误 {kind}",
+            "数据与问题登记簿不受影响，下次自动再试；仍有此条时，请连同 logs/ 报告开发单位。",
+        )
     for row in summary["revalidated"]:
         if row["error"]:
             add("failed", f"{row['title']}（{row['resource']}）规则已变，现有行未能重新校验", row["error"], row["hint"])

@@ -13,7 +13,7 @@ from deltalake import DeltaTable
 from districtlake.catalog.models import DIMENSION_TITLES
 from districtlake.clock import local_date
 from districtlake.delivery.district import District
-from districtlake.warehouse.tables import address, scan_table
+from districtlake.warehouse.tables import address, collected, scan_table
 
 MOST_PRESSING = 20
 """A report names so many; the rest is `districtlake timeliness`."""
@@ -28,7 +28,7 @@ def problem_matrix(district: District) -> dict[str, Any]:
             frame = _table(district, "problems", resource.id)
             if frame is None:
                 continue
-            by_dimension = frame.filter(pl.col("state") == "open").group_by("dimension").len().collect()
+            by_dimension = collected(frame.filter(pl.col("state") == "open").group_by("dimension").len())
         except Exception:  # a damaged log, a missing file: whatever it is, the others are counted
             unreadable.append(resource.id)
             continue
@@ -56,7 +56,7 @@ def table_rows(district: District) -> list[dict[str, Any]]:
             current = _table(district, "warehouse", resource.id)
             if current is None:
                 continue
-            row["rows"], row["stale"] = current.select(pl.len(), pl.col("_stale").sum()).collect().row(0)
+            row["rows"], row["stale"] = collected(current.select(pl.len(), pl.col("_stale").sum())).row(0)
             row["history"], row["quarantine"] = (_count(district, layer, resource.id) for layer in ("history", "quarantine"))
             row["version"] = DeltaTable(str(path)).version()
         except Exception as error:
@@ -72,7 +72,7 @@ def _table(district: District, layer: str, resource: str) -> pl.LazyFrame | None
 
 def _count(district: District, layer: str, resource: str) -> int:
     frame = _table(district, layer, resource)
-    return 0 if frame is None else int(frame.select(pl.len()).collect().item())
+    return 0 if frame is None else int(collected(frame.select(pl.len())).item())
 
 
 def timeliness_now(district: District) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from districtlake.catalog.models import Resource
 from districtlake.errors import DistrictLakeError
+from districtlake.quality.own_expectations import OWN
 from districtlake.quality.rules import Rule
 from districtlake.quality.validation import RuleResult
 from districtlake.standards.masking import mask_numbers
@@ -31,6 +32,12 @@ ALL = (READABLE, COLUMNS, ORDER, SHRINK, MANIFEST)
 """Rules about every delivery; ``of`` says which those of one resource are."""
 WAIVABLE = frozenset({ORDER.id, SHRINK.id, MANIFEST.id})
 """What an operator may overrule by releasing a held delivery; without readable file or required columns there is nothing to release."""
+
+
+def opens_a_problem(rule: Rule) -> bool:
+    """Whether a failed rule about a delivery's rows as a whole opens one problem of the delivery without stopping it (ADR 18)."""
+    own = OWN.get(rule.expectation)
+    return rule.scope == "table" and rule.on_failure != "hold" and not (own is not None and own.supervised)
 
 
 UNREADABLE = {

@@ -158,6 +158,15 @@ def _operation_rule(resource: Resource) -> Iterator[Rule]:
     )  # fmt: skip
 
 
+def referred_resources(resource: Resource) -> frozenset[str]:
+    """Ids of the other resources that its rules ask: references of items, and checks that look into another resource."""
+    asked = {item.references.resource for item in resource.items if item.references is not None}
+    for check in resource.checks:
+        own = own_arguments(check)
+        asked |= {target for target, _ in own.referred()} if own is not None else set()
+    return frozenset(asked - {resource.id})
+
+
 # declared checks ---------------------------------------------------------------------------------------------------
 def declared(check: Check, titles: Mapping[str, str], catalog: Catalog | None = None) -> Rule:
     """The rule of a declared check; ``titles``: column -> its Chinese title. ``catalog``: for the names of other resources and lists."""

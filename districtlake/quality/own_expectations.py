@@ -26,12 +26,14 @@ LENGTHS: tuple[Length, ...] = (6, 9, 12)
 
 
 class OwnArguments(BaseModel):
-    """The arguments of one expectation. ``severity``: what it is where the check does not say; ``report_only``: it only ever leads to a lead."""
+    """The arguments of one expectation. ``severity``: what it is where the check does not say; ``report_only``: it only ever leads to a lead.
+    ``supervised``: what it finds is told by supervision and never opens a problem."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     severity: ClassVar[Severity] = "warning"
     report_only: ClassVar[bool] = False
+    supervised: ClassVar[bool] = False
 
     def sentence(self, title: Titles) -> str:
         raise NotImplementedError
@@ -180,6 +182,10 @@ class EqualInResource(_Rows):
 
 
 class FreshData(OwnArguments):
+    """A late update has its ticket from ``supervision`` already, by the calendar and with the clock of Article 26."""
+
+    supervised: ClassVar[bool] = True
+
     update_cycle: Cycle | None = None
 
     def sentence(self, title: Titles) -> str:

@@ -18,7 +18,7 @@ from deltalake.exceptions import CommitFailedError
 
 from districtlake.errors import ConcurrentChange
 from districtlake.warehouse.changes import OPERATION
-from districtlake.warehouse.tables import COMMIT_ORDER, address, open_table, scan_delta, scan_table
+from districtlake.warehouse.tables import COMMIT_ORDER, address, collected, open_table, scan_delta, scan_table
 
 
 def versions(lake: Path, resource: str) -> dict[str, int]:
@@ -29,7 +29,7 @@ def versions(lake: Path, resource: str) -> dict[str, int]:
 def read(lake: Path, layer: str, resource: str, version: int | None = None, columns: Sequence[str] | None = None) -> pl.DataFrame:
     """A table as a frame, at a version or as it stands."""
     scan = scan_table(lake, layer, resource, version)
-    return (scan.select(list(columns)) if columns else scan).collect()
+    return collected(scan.select(list(columns)) if columns else scan)
 
 
 class Commits:

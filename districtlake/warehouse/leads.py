@@ -14,7 +14,7 @@ import polars as pl
 from deltalake import DeltaTable, write_deltalake
 
 from districtlake.quality.problems import REGISTER
-from districtlake.warehouse.tables import INSTANT, address, scan_delta, scan_table
+from districtlake.warehouse.tables import INSTANT, address, collected, scan_delta, scan_table
 
 LEADS: dict[str, Any] = {
     "lead_id": pl.String, "comparison": pl.String, "code": pl.String, "rule_version": pl.Int64, "title": pl.String, "pairing": pl.String,
@@ -52,7 +52,7 @@ def read_leads(lake: Path) -> pl.DataFrame:
     path = str(leads_path(lake))
     if not DeltaTable.is_deltatable(path):
         return pl.DataFrame(schema=LEADS)
-    return scan_delta(DeltaTable(path)).collect().select(list(LEADS)).cast(pl.Schema(LEADS))
+    return collected(scan_delta(DeltaTable(path))).select(list(LEADS)).cast(pl.Schema(LEADS))
 
 
 def write_leads(lake: Path, leads: pl.DataFrame) -> None:
@@ -93,10 +93,10 @@ def findings(lake: Path, resource: str, only: pl.Series | None = None) -> pl.Dat
     """Everything found about a resource: its problem register and the leads; what tickets are made of. ``only``: of these problem ids.
 
     Raises:
-        deltalake's own errors where the resource has no register yet.
+        deltalake's own errors where the resource has no register yet; ``DamagedFile``.
     """
     scan = scan_table(lake, "problems", resource)
-    problems = (scan if only is None else scan.filter(pl.col("problem_id").is_in(only.implode()))).collect()
+    problems = collected(scan if only is None else scan.filter(pl.col("problem_id").is_in(only.implode())))
     found = register_of_leads(read_leads(lake), resource)
     if only is not None:
         found = found.filter(pl.col("problem_id").is_in(only.implode()))

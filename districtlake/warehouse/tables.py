@@ -94,6 +94,18 @@ def scan_delta(table: DeltaTable) -> pl.LazyFrame:
     return pl.scan_parquet([unquote(one) for one in addresses], schema=schema, missing_columns="insert")
 
 
+class DamagedFile(OSError):
+    """A file of a table is cut off or no Parquet."""
+
+
+def collected(scan: pl.LazyFrame) -> pl.DataFrame:
+    """``scan.collect()``; raises ``DamagedFile`` where Polars panics over a damaged file: a panic is no ``Exception`` and would end the process."""
+    try:
+        return scan.collect()
+    except pl.exceptions.PanicException as error:
+        raise DamagedFile("a file of the table is cut off or no Parquet") from error
+
+
 def scan_table(lake: Path, layer: str, resource: str, version: int | None = None) -> pl.LazyFrame:
     """One of the lake's tables, lazily, as it stands or at a version."""
     return scan_delta(open_table(lake, layer, resource, version))

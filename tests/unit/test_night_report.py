@@ -182,3 +182,17 @@ def test_rows_judged_again_are_told_in_all_three_forms() -> None:
         assert "未完成：没有结论" in text
     assert [entry["level"] for entry in made["attention"]] == ["failed", "notice"]
     parsed(render(made))
+
+
+def test_tickets_that_could_not_be_brought_up_to_date_are_told() -> None:
+    told = summary(
+        problems={"dimensions": {}, "agencies": [], "unreadable": ["a.lost"]},
+        routing={"unreadable": {"a.lost": "DeltaError", "a.partly": "DamagedFile"}, "failed": {"a.people": "SchemaError（x.py:7）"}},
+    )
+    entries = [(entry["level"], entry["what"]) for entry in told["attention"]]
+    assert entries == [
+        ("failed", "a.lost 的问题登记簿无法打开"),
+        ("failed", "a.partly 的问题登记簿读不全，其工单停在原处"),
+        ("failed", "a.people 的工单未能更新：新问题没有工单，已解决的没有办结"),
+    ]
+    assert "软件错误 SchemaError（x.py:7）" in text_of(told)
