@@ -80,7 +80,7 @@ def run(inbox: Path | None, emit: Emit, launched_by: str = "command line") -> in
         expected = expected_of(district, district.catalog.marts)
         record.expect(district, night.id, expected.as_dict())
         runs = step("agencies", lambda: _run_agencies(district, instance, emit, course, timing)) or []
-        asked_again = step("revalidate", lambda: revalidate_changed(district, emit)) or []
+        asked_again = step("revalidate", lambda: revalidate_changed(district, instance, emit)) or []
         # before routing: leads become tickets tonight
         comparisons = step("comparisons", lambda: _compare(district, instance, emit)) or {}
         routed = step("routing", lambda: _route(district, emit)) or {}

@@ -1,6 +1,6 @@
 """A district's night in a process of its own that kills itself at a given point: ``python -m tests.crash_child ACTION POINT``.
 
-ACTION: "night" (receive, process, route) or "withdraw:<file>". POINT: "never", "commit:<n>" (after the n-th commit, the ledger's
+ACTION: "night" (receive, process, route), "revalidate" (changed rules, route) or "withdraw:<file>". POINT: "never", "commit:<n>" (after the n-th commit, the ledger's
 included), "archived", "prepared", "ticketed" (see ``_plant``).
 """
 
@@ -14,6 +14,7 @@ from typing import Any
 from districtlake.delivery import ledger, operations, receive
 from districtlake.delivery.district import District, open_district
 from districtlake.delivery.process import Engine, Hooks
+from districtlake.delivery.revalidate import revalidate_outdated
 from pipelines import routing
 from tests.plain_validator import validate
 from tests.running import run_folder
@@ -29,6 +30,8 @@ def die(*_: Any, **__: Any) -> None:
 def act(district: District, action: str, engine: Engine) -> None:
     if action == "night":
         run_folder(district, district.settings.inbox, engine)
+    elif action == "revalidate":
+        revalidate_outdated(district, engine)
     else:
         name = action.partition(":")[2]
         operations.withdraw(district, deliveries(district)[name].id, engine, **BY)
