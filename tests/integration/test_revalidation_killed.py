@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ def opened(folder: Path) -> District:
 
 
 @pytest.fixture(scope="module")
-def changed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict[str, Any], dict[str, Any], list[str]]]:
+def changed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any], dict[str, Any], list[str]]:
     """The state with a changed catalogue; tables and records as an undisturbed revalidation leaves them; its commits in order."""
     home = tmp_path_factory.mktemp("changed")
     write_catalog(home / "catalog")
@@ -57,7 +57,7 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, di
         after, kept = tables(district), records(district)
         assert before != after
         assert outdated(district) == {}
-    yield home, after, kept, commits
+    return home, after, kept, commits
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,9 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, di
         *(pytest.param(one, marks=pytest.mark.slow) for one in ("prepared", "after:quarantine", "after:history", "after:warehouse", "after:ledger", "ticketed")),
     ],
 )  # fmt: skip
-def test_killed_in_a_revalidation_and_run_again(point: str, changed: tuple[Path, dict[str, Any], dict[str, Any], list[str]], tmp_path: Path) -> None:
+def test_killed_in_a_revalidation_and_run_again(
+    point: str, changed: tuple[Path, dict[str, Any], dict[str, Any], list[str]], tmp_path: Path
+) -> None:
     home, after, kept, commits = changed
     folder = tmp_path / "district"
     shutil.copytree(home, folder)
