@@ -20,7 +20,9 @@ def report_revalidation(instance: dg.DagsterInstance, district: District, result
     """
     resource = district.resource(result["resource"])
     told = f"重新校验：{revalidated_words(result)}"
-    counts = {name: int(result[name]) for name in ("deliveries", "rows", "released", "quarantined", "changed", "opened", "closed", "unplaced")}
+    counts = {
+        name: int(result[name]) for name in ("deliveries", "rows", "released", "quarantined", "changed", "opened", "closed", "unplaced")
+    }
     metadata: dict[str, Any] = {"revalidated_because": result["why"], **counts}
     quarantine, warehouse = (dg.AssetKey([resource.agency, resource.name, layer]) for layer in ("quarantine", "warehouse"))
     if result["error"]:
