@@ -14,7 +14,7 @@ INSTANT = pl.Datetime("us", "UTC")
 PROBLEM = (
     *("problem_id", "resource", "agency", "rule", "rule_title", "item", "key", "first_delivery", "first_seen_at", "last_delivery"),
     *("last_seen_at", "sightings", "state", "closed_delivery", "closed_at", "closing", "dimension", "severity", "on_failure"),
-    *("file", "sheet", "row", "value", "reason"),
+    *("file", "sheet", "row", "value", "reason", "revalidation"),
 )
 
 
@@ -101,7 +101,7 @@ def register(
         resource=pl.lit(constants["resource"]), agency=pl.lit(constants["agency"]),
         first_delivery=pl.lit(delivery), first_seen_at=pl.lit(now).cast(INSTANT),
         last_delivery=pl.lit(delivery), last_seen_at=pl.lit(now).cast(INSTANT), sightings=pl.lit(1, dtype=pl.Int64), state=pl.lit("open"),
-        closed_delivery=none, closed_at=pl.lit(None, dtype=INSTANT), closing=none,
+        closed_delivery=none, closed_at=pl.lit(None, dtype=INSTANT), closing=none, revalidation=none,
     ).select(PROBLEM)  # fmt: skip
     if not stands(lake, "problems"):
         return opened.sort("problem_id")

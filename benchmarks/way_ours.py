@@ -108,7 +108,7 @@ def run(folder: Path, state: Path, day: str) -> dict[str, Any]:
     import alembic.command
     import alembic.runtime.environment  # noqa: F401
 
-    from districtlake.delivery import advance, process, receive
+    from districtlake.delivery import advance, judge, process, receive
     from districtlake.delivery.process import Engine, process_resource
     from districtlake.standards.division_code import known_regions
     from districtlake.warehouse import changes, commit
@@ -123,9 +123,9 @@ def run(folder: Path, state: Path, day: str) -> dict[str, Any]:
     phases.watch("load tables", process, "load_tables")
     phases.watch("cleanse", advance, "cleanse")
     phases.watch("stamp", advance, "_stamped")
-    phases.watch("duplicates", advance, "_exact_duplicates")
+    phases.watch("duplicates", judge, "_exact_duplicates")
     phases.watch("sightings", advance.problems, "sightings_of_rows")
-    phases.watch("quarantine", advance, "_quarantine")
+    phases.watch("quarantine", advance, "quarantine_rows")
     phases.watch("change set", changes, "change_set")
     phases.watch("apply", changes, "apply")
     phases.watch("register", advance.problems, "update")

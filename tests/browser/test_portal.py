@@ -101,7 +101,15 @@ class Desk:
         assert self.errors == []
 
 
-@pytest.mark.parametrize(("width", "colours"), [(1440, "light"), (1440, "dark"), (390, "light"), (390, "dark")])
+@pytest.mark.parametrize(
+    ("width", "colours"),
+    [
+        (1440, "light"),
+        (390, "dark"),
+        pytest.param(1440, "dark", marks=pytest.mark.slow),
+        pytest.param(390, "light", marks=pytest.mark.slow),
+    ],
+)
 def test_no_page_has_a_barrier_and_none_scrolls_sideways(portal: tuple[str, District], browser: Any, width: int, colours: str) -> None:
     base, _ = portal
     paths = {

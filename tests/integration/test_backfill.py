@@ -119,9 +119,9 @@ def test_the_launchpads_backfill_asks_to_confirm_and_answers_in_sentences(distri
     for changed, sentence in (
         ({"confirm": ""}, f"再次输入“{PEOPLE}”"),
         ({"since": "3月1日"}, "since 处的“3月1日”不是日期"),
-        ({"reason": " "}, "needs a reason"),
+        ({"reason": " "}, "操作需要理由"),
         ({"actor": " "}, "操作人"),
-        ({"since": "2026-04-01"}, "2026-03-01 to 2026-03-03"),
+        ({"since": "2026-04-01"}, "2026-03-01至2026-03-03"),
         ({"resource": "x.y", "confirm": "x.y"}, "没有资源x.y。"),
     ):
         success, told = launched(district, backfill_resource, "backfill", **{**asked, **changed})

@@ -6,11 +6,14 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 from benchmarks.validate import agreement
 from benchmarks.validate_rules import RULES
 from districtlake.settings import PROJECT_ROOT
 
 
+@pytest.mark.slow
 def test_ours_beside_the_hand_written_query() -> None:
     command = [sys.executable, "-m", "benchmarks.validate", "--rows", "1500", "--columns", "21", "--large", "2000", "--resources", "2"]
     done = subprocess.run([*command, "--repeat", "1"], cwd=PROJECT_ROOT, capture_output=True, text=True, check=False)

@@ -113,13 +113,13 @@ def test_a_package_says_what_where_why_and_by_when(store: Store, tmp_path: Path)
     details = sheet_rows(path, "问题明细")
     assert list(details[0]) == [
         "工单号", "资源", "文件", "工作表", "行号", "数据项", "主键", "当前值", "规则", "原因", "维度", "严重程度",
-        "处理期限", "处理方式", "处理说明", "计划", "日期", "编号",
+        "处理期限", "处理方式", "更正值", "处理说明", "计划", "日期", "编号",
     ]  # fmt: skip
     by_row = {row["行号"]: row for row in details}
     assert by_row[12] == {
         "工单号": "T2026-000001", "资源": title, "文件": "参保.csv", "工作表": "名册", "行号": 12, "数据项": ID_TITLE,
         "主键": "33020319900615001X / 913302 / 110", "当前值": "'=cmd()", "规则": "公民身份号码应符合 GB 11643。", "原因": "校验码不符。",
-        "维度": "规范性", "严重程度": "严重", "处理期限": "2026-10-09", "处理方式": None, "处理说明": None,
+        "维度": "规范性", "严重程度": "严重", "处理期限": "2026-10-09", "处理方式": None, "更正值": None, "处理说明": None,
         "计划": None, "日期": None, "编号": None,
     }  # fmt: skip
     assert (by_row[3]["主键"], by_row[3]["当前值"]) == ("（无法识别）", "-5")
@@ -134,7 +134,7 @@ def test_a_sheet_is_made_to_be_answered(store: Store, tmp_path: Path) -> None:
     (dropdown,) = sheet.data_validations.dataValidation
     assert (dropdown.type, dropdown.formula1, str(dropdown.sqref)) == ("list", '"完成整改,确认无误,沟通解决,申请延期"', "N2:N31")
     assert sheet.freeze_panes == "B2"
-    assert sheet.auto_filter.ref == "A1:R31"
+    assert sheet.auto_filter.ref == "A1:S31"
     assert sheet.column_dimensions["H"].width > 20
     assert (sheet["G2"].data_type, sheet["G2"].number_format, sheet["G31"].number_format) == ("s", "@", "@")
     assert sheet["N31"].fill.fgColor.rgb.endswith("FFF8E5")

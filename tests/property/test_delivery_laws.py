@@ -41,7 +41,8 @@ CODES = st.sampled_from(["A1", " a1", "Ａ１", "A2", "a2 ", "A3", "A4", "A5", N
 NAMES = st.sampled_from(["甲", " 甲", "乙", LONG, None])
 AMOUNTS = st.sampled_from(["1", "１", "2", "100", "101", "-1", "x", None])
 REMARKS = st.sampled_from([None, "改", " 改 "])
-ROWS = st.lists(st.tuples(CODES, NAMES, AMOUNTS, REMARKS), max_size=7)
+# a row with one cell at most is a title or a footer of the file, passed over and noted: of such rows the receipt tells, not these laws
+ROWS = st.lists(st.tuples(CODES, NAMES, AMOUNTS, REMARKS).filter(lambda row: any(row[:3])), max_size=7)
 CLEAN = st.lists(
     st.tuples(st.sampled_from(["A1", "A2", "A3", "A4", "A5"]), st.just("甲"), st.sampled_from(["1", "2"]), REMARKS), max_size=5
 )
