@@ -78,18 +78,14 @@ _DELIVERIES = SystemTable(
 
 
 def _tickets(district: District) -> pl.DataFrame:
-    rows = []
+    # columns, not objects: a page reads thousands of tickets each time
+    told = select(
+        Ticket.number, Ticket.agency, Ticket.resource, Ticket.delivery_id, Ticket.rule_id, Ticket.dimension, Ticket.severity, Ticket.kind,
+        Ticket.state, Ticket.problems, Ticket.open_problems, Ticket.opened_at, Ticket.due_date, Ticket.closed_at, Ticket.closing,
+    )  # fmt: skip
     with district.store.session(read_only=True) as session:
-        for t in session.scalars(select(Ticket).order_by(Ticket.number)):
-            rows.append(
-                {
-                    "ticket": t.number, "agency": t.agency, "resource": t.resource, "delivery": t.delivery_id, "rule": t.rule_id,
-                    "dimension": t.dimension, "severity": t.severity, "kind": t.kind, "state": t.state, "problems": t.problems,
-                    "open_problems": t.open_problems, "opened_at": t.opened_at, "due_date": t.due_date, "closed_at": t.closed_at,
-                    "closing": t.closing,
-                }
-            )  # fmt: skip
-    return pl.DataFrame(rows, schema=_TICKETS.schema)
+        rows = [tuple(row) for row in session.execute(told.order_by(Ticket.number))]
+    return pl.DataFrame(rows, schema=_TICKETS.schema, orient="row")
 
 
 _TICKETS = SystemTable(

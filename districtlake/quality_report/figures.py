@@ -7,6 +7,7 @@ dimension 时效性 like any other: one evaluation a due update, so every dimens
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
@@ -34,6 +35,24 @@ def quality_figures(district: District, scope: Scope, tell: Tell = lambda messag
     Args:
         tell: hears what is being worked on.
     """
+    return with_what_is_open(district, scope, judged_figures(district, scope, tell))
+
+
+@dataclass(frozen=True)
+class JudgedFigures:
+    """All of a report that only judging changes. ``problems`` is ``openings.problem_counts``."""
+
+    figures: dict[str, Any]
+    problems: pl.DataFrame
+
+
+def with_what_is_open(district: District, scope: Scope, judged: JudgedFigures) -> dict[str, Any]:
+    """The whole report: what tickets say of the present is read now, and cheap; what was judged is at hand."""
+    return {**judged.figures, "open": open_by_age(district, scope, judged.problems)}
+
+
+def judged_figures(district: District, scope: Scope, tell: Tell = lambda message: None) -> JudgedFigures:
+    """What results and problem registers tell of ``scope``: the dear part of a report, the same until something is judged."""
     tell(f"读取 {scope.first} 至 {scope.last} 的规则结果")
     judged = _judged(district, scope)
     now, before = judged.filter(pl.col("data_date") >= scope.first), judged.filter(pl.col("data_date") < scope.first)
@@ -42,7 +61,7 @@ def quality_figures(district: District, scope: Scope, tell: Tell = lambda messag
     dimensions, earlier = _dimensions(now), _dimensions(before)
     problems = problem_counts(district, scope)
     rules = _rules(district, now, before, problems)
-    return {
+    figures = {
         "scope": {
             "first": scope.first, "last": scope.last, "days": scope.days, "before_first": scope.before[0], "before_last": scope.before[1],
             "agency": scope.agency, "resource": scope.resource, "chosen": scope.chosen,
@@ -61,8 +80,8 @@ def quality_figures(district: District, scope: Scope, tell: Tell = lambda messag
         "deliveries": _deliveries(now),
         "changes": _changes(rules, before.height > 0),
         "not_evaluated": not_evaluated(district, now),
-        "open": open_by_age(district, scope, problems),
     }  # fmt: skip
+    return JudgedFigures(figures, problems)
 
 
 def _judged(district: District, scope: Scope) -> pl.DataFrame:

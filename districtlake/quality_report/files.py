@@ -88,11 +88,16 @@ def put(path: Path, content: bytes) -> None:
 def stamp(district: District) -> str:
     """Changes whenever something was judged, withdrawn or handled since: what the figures rest on, beside the day."""
     with district.store.session(read_only=True) as session:
-        last = session.execute(
-            select(select(func.max(Operation.id)).scalar_subquery(), select(func.max(TicketEvent.id)).scalar_subquery())
-        ).one()
+        handled = session.scalar(select(func.max(TicketEvent.id)))
+    return f"{judged_stamp(district)}-{handled or 0}"
+
+
+def judged_stamp(district: District) -> str:
+    """Changes whenever something was judged or withdrawn: what results and problem registers rest on, beside the day."""
+    with district.store.session(read_only=True) as session:
+        last = session.scalar(select(func.max(Operation.id)))
     weights = district.policy.quality_weights.weights
-    text = json.dumps([list(last), district.policy.version, weights, sorted(district.catalog.resources)], default=str, sort_keys=True)
+    text = json.dumps([last, district.policy.version, weights, sorted(district.catalog.resources)], default=str, sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
 

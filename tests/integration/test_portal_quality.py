@@ -6,6 +6,7 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from datetime import date
 from io import BytesIO
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from sqlalchemy import select
 
 from districtlake.delivery.district import District
 from districtlake.portal.app import create_app
-from districtlake.store.tables import Delivery
+from districtlake.store.tables import Delivery, Ticket
 from tests.portal_people import AUDITOR, COUNTER, MINE, OFFICE, OTHER, SECRET, UNIT, closing_store, prepare, sign_in
 from tests.small_district import NOTES, PEOPLE, open_small
 
@@ -114,23 +115,26 @@ def test_wrong_days_are_said(enter: Enter, asked: dict[str, str]) -> None:
     assert "日期写得不对" in answer.text
 
 
-def test_figures_are_kept_until_something_is_handled(enter: Enter, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_judged_is_read_once_and_what_is_handled_shows_at_once(
+    enter: Enter, district: District, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from districtlake.portal.pages import quality
 
     monkeypatch.setattr(quality, "_remembered", quality._Remembered())
-    read = []
-    monkeypatch.setattr(quality, "quality_figures", lambda *given, real=quality.quality_figures: read.append(1) or real(*given))
+    read, told = [], []
+    monkeypatch.setattr(quality, "judged_figures", lambda *given, real=quality.judged_figures: read.append(1) or real(*given))
+    real_open = quality.with_what_is_open
+    monkeypatch.setattr(quality, "with_what_is_open", lambda *given: told.append(real_open(*given)) or told[-1])
     client = enter(MINE)
     for _ in range(3):
         client.get("/quality")
     assert len(read) == 1
-    ticket = re.search(r"T\d{4}-\d{6}", client.get("/tickets").text)
-    assert ticket
-    form = client.get(f"/tickets/{ticket[0]}").text
-    fields = {name: re.search(rf'name="{name}" value="([^"]+)"', form)[1] for name in ("csrf", "version")}  # type: ignore[index]
-    assert client.post(f"/tickets/{ticket[0]}/claim", data={**fields, "reason": "已改正。"}).status_code == 303
+    ticket = told[-1]["open"]["oldest"][0]["ticket"]
+    with district.store.session() as session:
+        session.scalars(select(Ticket).where(Ticket.number == ticket)).one().due_date = date(2026, 12, 1)
     client.get("/quality")
-    assert len(read) == 2
+    assert len(read) == 1, "nothing was judged"
+    assert told[-1]["open"]["oldest"][0]["due_date"] == date(2026, 12, 1)
 
 
 def rendered(client: TestClient, delivery: str) -> str:

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from datetime import date
 from typing import Any
 
+import polars as pl
 import pytest
 
 from districtlake.delivery.district import District
 from districtlake.portal.pages import quality
+from districtlake.quality_report.figures import JudgedFigures
 from districtlake.quality_report.period import Scope
 
 
@@ -22,13 +24,14 @@ def test_who_asks_for_the_same_at_once_waits_for_one_reading(
     begun, go_on = threading.Event(), threading.Event()
     read: list[Scope] = []
 
-    def reading(_: District, asked: Scope) -> dict[str, Any]:
+    def reading(_: District, asked: Scope) -> JudgedFigures:
         read.append(asked)
         begun.set()
         assert go_on.wait(30)
-        return {"of": asked}
+        return JudgedFigures({"of": asked}, pl.DataFrame())
 
-    monkeypatch.setattr(quality, "quality_figures", reading)
+    monkeypatch.setattr(quality, "judged_figures", reading)
+    monkeypatch.setattr(quality, "with_what_is_open", lambda district, scope, judged: judged.figures)
     remembered = quality._Remembered()
     told: list[Any] = []
     people = [threading.Thread(target=lambda: told.append(remembered.figures(district, scope))) for _ in range(4)]

@@ -23,8 +23,8 @@ from districtlake.portal.guard import Visit, Visiting
 from districtlake.portal.rendering import language_of, page, text
 from districtlake.quality_report.charts import trends
 from districtlake.quality_report.data_docs import BACK, Language, data_docs_of, docs_at_hand
-from districtlake.quality_report.figures import quality_figures
-from districtlake.quality_report.files import content_of, name_of, stamp
+from districtlake.quality_report.figures import JudgedFigures, judged_figures, with_what_is_open
+from districtlake.quality_report.files import content_of, judged_stamp, name_of
 from districtlake.quality_report.page import moved, tone
 from districtlake.quality_report.period import Scope, percent, scope_of
 
@@ -37,28 +37,31 @@ _MEDIA = {"html": "text/html; charset=utf-8", "xlsx": "application/vnd.openxmlfo
 
 
 class _Remembered:
-    """The figures last asked for, by scope, for as long as nothing changed: pages of a drill-down cost one reading."""
+    """What was judged, by scope, for as long as nothing is judged anew: pages of a drill-down cost one reading. Tickets are read each time."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[tuple[Any, ...], dict[str, Any]] = OrderedDict()
+        self._known: OrderedDict[tuple[Any, ...], JudgedFigures] = OrderedDict()
         self._lock = Lock()
         self._reading = Lock()
 
     def figures(self, district: District, scope: Scope) -> dict[str, Any]:
-        key = (str(district.settings.state), scope, stamp(district), local_date(district.clock.now()))
+        return with_what_is_open(district, scope, self._judged(district, scope))
+
+    def _judged(self, district: District, scope: Scope) -> JudgedFigures:
+        key = (str(district.settings.state), scope, judged_stamp(district), local_date(district.clock.now()))
         if (found := self._of(key)) is not None:
             return found
         with self._reading:  # one at a time: several at once share a processor, and all other pages wait for them
             if (found := self._of(key)) is not None:  # somebody asked for the same meanwhile
                 return found
-            found = quality_figures(district, scope)
+            found = judged_figures(district, scope)
             with self._lock:
                 self._known[key] = found
                 while len(self._known) > _KEPT:
                     self._known.popitem(last=False)
         return found
 
-    def _of(self, key: tuple[Any, ...]) -> dict[str, Any] | None:
+    def _of(self, key: tuple[Any, ...]) -> JudgedFigures | None:
         with self._lock:
             if key in self._known:
                 self._known.move_to_end(key)
