@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import polars as pl
+import pyarrow.parquet as pq
 
 from benchmarks.validate_data import part
 from benchmarks.validate_rules import COLUMNS, KEY, RULES, Asked
@@ -19,6 +20,8 @@ from districtlake.quality.rules import Rule
 from expectations.validate import validate
 
 SEED = 20260302
+SLICE = 1_000_000
+"""Rows whose keys are held at once while failing keys are written."""
 
 
 def load(path: Path, tool: str) -> pl.DataFrame | pl.LazyFrame:
@@ -54,9 +57,23 @@ def rules() -> list[Rule]:
 
 def judge(frame: pl.DataFrame | pl.LazyFrame, keys: Path, tool: str) -> dict[str, int | str]:
     validation = validate("bench.table", frame, rules(), lambda resource, item: None)
-    failures = validation.failures
-    failures.with_columns(frame.lazy().select(KEY).collect()[KEY].gather(failures["_index"])).write_parquet(keys)
+    write_keys(validation.failures, frame.lazy(), keys)
     return {result.rule.id: result.failed for result in validation.results}
+
+
+def write_keys(failures: pl.DataFrame, table: pl.LazyFrame, keys: Path) -> None:
+    """The failures with the key of their row, one slice of the table after the other: ten million keys are not held to name some of them."""
+    first, writer = 0, None
+    try:
+        while (part := table.slice(first, SLICE).select(KEY).collect()[KEY]).len() or writer is None:
+            here = failures.filter(pl.col("_index").is_between(first, first + SLICE, closed="left"))
+            named = here.with_columns(part.gather(here["_index"].cast(pl.Int64) - first)).to_arrow()
+            writer = writer or pq.ParquetWriter(keys, named.schema)
+            writer.write_table(named)
+            first += SLICE
+    finally:
+        if writer is not None:
+            writer.close()
 
 
 def _timed(frames: list[pl.DataFrame], suite: list[Rule]) -> dict[str, float]:
