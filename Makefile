@@ -30,9 +30,12 @@ USERS ?= 50
 DURATION ?= 60
 TICKETS ?= 5000
 PROBLEMS ?= 100000
+EXCEL_ROWS ?= 100000
+LARGE ?= 10000000
+DIGITS ?= 5000000
 TESTS ?= tests
 
-.PHONY: dictionary help nightly next-day ui daemon test test-all lint format types lock clean reset doctor bench-way bench-many bench-nightly bench-portal bench-validate bench-compare notebook portal
+.PHONY: dictionary help nightly next-day ui daemon test test-all lint format types lock clean reset doctor bench-way bench-many bench-nightly bench-portal bench-validate bench-compare bench-read notebook portal
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -100,6 +103,9 @@ bench-portal: $(DEV_READY) ## USERS at browsers for DURATION seconds, over TICKE
 
 bench-compare: $(DEV_READY) ## ROWS × ROWS of two registers compared: first night and the next, beside hand-written DuckDB and pandas
 	@$(BIN)/python -m benchmarks.compare --rows $(ROWS)
+
+bench-read: $(DEV_READY) ## ROWS x 21 of CSV (UTF-8, GB18030, line breaks), EXCEL_ROWS of xlsx, LARGE rows in parts → raw Delta, beside four libraries; DIGITS check digits
+	@$(BIN)/python -m benchmarks.read --rows $(ROWS) --excel-rows $(EXCEL_ROWS) --large $(LARGE) --digits $(DIGITS)
 
 bench-way: $(DEV_READY) ## ROWS × COLUMNS the whole way, beside a hand-written Polars script; KIND=snapshot|incremental FORM=csv|xlsx
 	@$(BIN)/python -m benchmarks.way --rows $(ROWS) --columns $(COLUMNS) --kind $(KIND) --form $(FORM)

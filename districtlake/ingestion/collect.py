@@ -14,7 +14,7 @@ import polars as pl
 
 from districtlake.catalog.models import Resource
 from districtlake.errors import IngestionError
-from districtlake.ingestion.delimited import refuse_columns
+from districtlake.ingestion.cells import refuse_columns
 from districtlake.ingestion.header import HeaderFinder
 from districtlake.ingestion.json_text import compact
 from districtlake.ingestion.limits import Limits

@@ -19,7 +19,8 @@ import fastexcel
 import polars as pl
 
 from districtlake.errors import IngestionError
-from districtlake.ingestion.delimited import Form, refuse_columns
+from districtlake.ingestion.cells import refuse_columns
+from districtlake.ingestion.delimited import Form
 from districtlake.ingestion.header import HeaderFinder
 from districtlake.ingestion.limits import Limits
 from districtlake.ingestion.report import RowNote, SheetReport

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from districtlake.errors import IngestionError
-from districtlake.ingestion.delimited import refuse_columns
+from districtlake.ingestion.cells import refuse_columns
 from districtlake.ingestion.header import Header, HeaderFinder
 from districtlake.ingestion.limits import Limits
 from districtlake.ingestion.rows import Table

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
@@ -31,7 +32,7 @@ from districtlake.ingestion.workbook_guard import check_workbook, is_workbook
 from districtlake.ingestion.xls_guard import check_xls
 from districtlake.wording.sentences import Listed, Named
 
-__all__ = ["Limits", "RawDelivery", "ReadReport", "drift", "raw_schema", "read_file"]
+__all__ = ["Limits", "RawDelivery", "RawStream", "ReadReport", "drift", "open_delivery", "raw_schema", "read_file"]
 
 _OLE = bytes.fromhex("d0cf11e0a1b11ae1")
 _FOREIGN = (
@@ -86,8 +87,35 @@ class RawDelivery:
     report: ReadReport
 
 
+class RawStream:
+    """A delivery while it is read: iterate over its raw frames (at least one), then ask for the report."""
+
+    def __init__(self, frames: Iterator[pl.DataFrame], report: Callable[[], ReadReport]):
+        self._frames, self._report = frames, report
+
+    def __iter__(self) -> Iterator[pl.DataFrame]:
+        return self._frames
+
+    def report(self) -> ReadReport:
+        """What reading found; whole once the frames have been read."""
+        return self._report()
+
+
 def read_file(path: Path, original_name: str, resource: Resource, limits: Limits) -> RawDelivery:
-    """Read one file, as the catalogue's ``source`` says, into raw text.
+    """Read one file, as the catalogue's ``source`` says, into raw text: ``open_delivery`` collected.
+
+    Raises:
+        IngestionError: the file cannot be read.
+    """
+    with open_delivery(path, original_name, resource, limits) as stream:
+        frames = list(stream)
+        return RawDelivery(pl.concat(frames), stream.report())
+
+
+@contextmanager
+def open_delivery(path: Path, original_name: str, resource: Resource, limits: Limits) -> Iterator[RawStream]:
+    """A delivered file as raw frames one after the other. Delimited text of any length stays within some hundred megabytes; the other
+    formats come as one frame.
 
     Args:
         path: where the bytes lie (in the archive, under their hash).
@@ -99,12 +127,17 @@ def read_file(path: Path, original_name: str, resource: Resource, limits: Limits
     Raises:
         IngestionError: the file cannot be read; the code says why, the hint what to do. See the modules of this package.
     """
+    with ExitStack() as stack:
+        yield _opened(path, original_name, resource, limits, stack)
+
+
+def _opened(path: Path, original_name: str, resource: Resource, limits: Limits, stack: ExitStack) -> RawStream:
     refuse_size(path, original_name, limits)
     content, head = content_of(path, original_name)
     if content == "gzip":
-        return _read_packed(path, original_name, resource, limits, lambda target: _gunzip(path, original_name, limits, target))
+        return _packed(original_name, resource, limits, lambda target: _gunzip(path, original_name, limits, target), stack)
     if content == "zip":
-        return _read_packed(path, original_name, resource, limits, lambda target: _unzip(path, original_name, resource, limits, target))
+        return _packed(original_name, resource, limits, lambda target: _unzip(path, original_name, resource, limits, target), stack)
     if content in ("xlsx", "xlsb", "ods"):
         return _read_workbook(path, original_name, resource, limits, content, check_workbook(path, original_name, limits))
     if content == "xls":
@@ -112,11 +145,11 @@ def read_file(path: Path, original_name: str, resource: Resource, limits: Limits
         return _read_workbook(path, original_name, resource, limits, "xls", False)
     if content == "parquet":
         table = read_parquet(path, original_name, HeaderFinder(resource, limits.header_rows), limits)
-        return _deliver([table], [], ReadReport(format="parquet"), resource, original_name)
+        return _delivered([table], [], ReadReport(format="parquet"), resource, original_name)
     refuse_foreign(head, original_name)
     if looks_like_json(_first_characters(head), original_name):
         return _read_json(path, original_name, resource, limits)
-    return _read_text(path, original_name, resource, limits)
+    return _read_text(path, original_name, resource, limits, stack)
 
 
 def refuse_size(path: Path, name: str, limits: Limits) -> None:
@@ -148,20 +181,18 @@ def content_of(path: Path, name: str) -> tuple[str, bytes]:
     return "text", head
 
 
-def _read_text(path: Path, name: str, resource: Resource, limits: Limits) -> RawDelivery:
+def _read_text(path: Path, name: str, resource: Resource, limits: Limits, stack: ExitStack) -> RawStream:
     source, finder = resource.source, HeaderFinder(resource, limits.header_rows)
     form = Form.of(source)
 
     def recognised(text: TextFile) -> bool:
         return sniff(text, form, finder, limits) is not None
 
-    with ExitStack() as stack:
-        text = open_text(path, name, source.encoding, limits, stack, recognised)
-        if text.size - text.start < 1 << 16 and not text.head().strip():
-            raise empty_file(name)
-        table, delimiter = read_delimited(text, name, form, finder, limits)
-        report = ReadReport(format="csv", encoding=text.encoding, delimiter=delimiter)
-        return _deliver([table], [], report, resource, name)
+    text = open_text(path, name, source.encoding, limits, stack, recognised)
+    if text.size - text.start < 1 << 16 and not text.head().strip():
+        raise empty_file(name)
+    tables, delimiter = read_delimited(text, name, form, finder, limits)
+    return _delivered(tables, [], ReadReport(format="csv", encoding=text.encoding, delimiter=delimiter), resource, name)
 
 
 def _first_characters(head: bytes) -> str:
@@ -172,7 +203,7 @@ def _first_characters(head: bytes) -> str:
     return head.decode("utf-8", errors="ignore")
 
 
-def _read_json(path: Path, name: str, resource: Resource, limits: Limits) -> RawDelivery:
+def _read_json(path: Path, name: str, resource: Resource, limits: Limits) -> RawStream:
     finder = HeaderFinder(resource, limits.header_rows)
     collector = Collector(resource, finder, name, limits)
 
@@ -201,47 +232,68 @@ def _read_json(path: Path, name: str, resource: Resource, limits: Limits) -> Raw
         irregular=RowNotes.of(records.irregular),
         warnings=tuple(warnings),
     )
-    return RawDelivery(records.frame, report)
+    return RawStream(iter([records.frame]), lambda: report)
 
 
-def _read_workbook(path: Path, name: str, resource: Resource, limits: Limits, kind: str, epoch_1904: bool) -> RawDelivery:
+def _read_workbook(path: Path, name: str, resource: Resource, limits: Limits, kind: str, epoch_1904: bool) -> RawStream:
     finder = HeaderFinder(resource, limits.header_rows)
     tables, sheets = read_workbook(path, name, resource.source.sheet, finder, limits, epoch_1904, Form.of(resource.source))
-    return _deliver(tables, sheets, ReadReport(format=kind), resource, name)
+    return _delivered(tables, sheets, ReadReport(format=kind), resource, name)
 
 
-def _deliver(tables: list[Table], sheets: list[SheetReport], report: ReadReport, resource: Resource, name: str) -> RawDelivery:
-    parts: list[Assembled] = [assemble(table, resource, name) for table in tables]
-    rows = {table.sheet: part.frame.height for table, part in zip(tables, parts, strict=True)}
-    frame = pl.concat([part.frame for part in parts])
-    warnings = []
-    if not frame.height:
-        warnings.append("The file has a header but no rows.")
-    titles = {item.name: item.title for item in resource.items}
-    missing = {item: title for item, title in titles.items() if any(item not in table.header.columns for table in tables)}
-    columns: dict[str, str] = {}
-    for table in tables:
+def _delivered(tables: Iterable[Table], sheets: list[SheetReport], report: ReadReport, resource: Resource, name: str) -> RawStream:
+    receipt = _Receipt(sheets, report, resource)
+
+    def frames() -> Iterator[pl.DataFrame]:
+        for table in tables:
+            part = assemble(table, resource, name)
+            receipt.add(table, part)
+            yield part.frame
+
+    return RawStream(frames(), receipt.report)
+
+
+class _Receipt:
+    """What is told of the parts of a delivery, put together while they go by."""
+
+    def __init__(self, sheets: list[SheetReport], begun: ReadReport, resource: Resource):
+        self._sheets, self._begun = sheets, begun
+        self._titles = {item.name: item.title for item in resource.items}
+        self._header_row: int | None = None
+        self._rows: Counter[str | None] = Counter()
+        self._columns: dict[str, str] = {}
+        self._missing: set[str] = set()
+        self._unexpected: dict[str, None] = {}
+        self._skipped, self._irregular = RowNotes(), RowNotes()
+        self._warnings: dict[str, None] = {}
+
+    def add(self, table: Table, part: Assembled) -> None:
+        if not self._rows:
+            self._header_row = table.header.row or None
+        self._rows[table.sheet] += part.frame.height
         for item, index in sorted(table.header.columns.items(), key=lambda pair: pair[1]):
-            columns.setdefault(table.header.texts[index].strip(), item)
-    for table in tables:
-        again = [label for label in _labels(table) if label.rpartition("#")[0]]
-        if again:
-            warnings.append(f"Headers stand more than once; only the leftmost column is read: {', '.join(again)}.")
-    return RawDelivery(
-        frame,
-        replace(
-            report,
-            header_row=tables[0].header.row or None,
-            sheets=tuple(replace(sheet, rows=rows[sheet.name]) if sheet.read else sheet for sheet in sheets),
-            rows=frame.height,
-            columns=columns,
-            missing=missing,
-            unexpected=tuple(dict.fromkeys(label for part in parts for label in part.unexpected)),
-            skipped=RowNotes.of(note for part in parts for note in part.skipped),
-            irregular=RowNotes.of(note for part in parts for note in part.irregular),
-            warnings=tuple(warnings),
-        ),
-    )
+            self._columns.setdefault(table.header.texts[index].strip(), item)
+        self._missing.update(item for item in self._titles if item not in table.header.columns)
+        self._unexpected.update(dict.fromkeys(part.unexpected))
+        self._skipped = self._skipped.and_then(part.skipped)
+        self._irregular = self._irregular.and_then(part.irregular)
+        if again := [label for label in _labels(table) if label.rpartition("#")[0]]:
+            self._warnings[f"Headers stand more than once; only the leftmost column is read: {', '.join(again)}."] = None
+
+    def report(self) -> ReadReport:
+        rows = self._rows.total()
+        return replace(
+            self._begun,
+            header_row=self._header_row,
+            sheets=tuple(replace(sheet, rows=self._rows[sheet.name]) if sheet.read else sheet for sheet in self._sheets),
+            rows=rows,
+            columns=self._columns,
+            missing={item: title for item, title in self._titles.items() if item in self._missing},
+            unexpected=tuple(self._unexpected),
+            skipped=self._skipped,
+            irregular=self._irregular,
+            warnings=(*([] if rows else ["The file has a header but no rows."]), *self._warnings),
+        )
 
 
 def _labels(table: Table) -> list[str]:
@@ -249,16 +301,16 @@ def _labels(table: Table) -> list[str]:
     return [table.header.label(index, table.first_column) for index in range(len(table.header.texts)) if index not in known]
 
 
-def _read_packed(path: Path, name: str, resource: Resource, limits: Limits, extract: Callable[[IO[bytes]], str]) -> RawDelivery:
-    with temporary_file(name) as file:
-        member = extract(file)
-        file.flush()
-        with Path(file.name).open("rb") as unpacked:
-            head = unpacked.read(8)
-        if head.startswith(b"\x1f\x8b") or (head.startswith(b"PK\x03\x04") and is_workbook(members(Path(file.name), name)) is None):
-            raise IngestionError.of("reading.packed_twice", code="ingestion.packed", file=name)
-        delivery = read_file(Path(file.name), f"{name}/{member}", resource, limits)
-    return RawDelivery(delivery.frame, replace(delivery.report, member=member))
+def _packed(name: str, resource: Resource, limits: Limits, extract: Callable[[IO[bytes]], str], stack: ExitStack) -> RawStream:
+    file = stack.enter_context(temporary_file(name))
+    member = extract(file)
+    file.flush()
+    with Path(file.name).open("rb") as unpacked:
+        head = unpacked.read(8)
+    if head.startswith(b"\x1f\x8b") or (head.startswith(b"PK\x03\x04") and is_workbook(members(Path(file.name), name)) is None):
+        raise IngestionError.of("reading.packed_twice", code="ingestion.packed", file=name)
+    inner = _opened(Path(file.name), f"{name}/{member}", resource, limits, stack)
+    return RawStream(iter(inner), lambda: replace(inner.report(), member=member))
 
 
 def _gunzip(path: Path, name: str, limits: Limits, target: IO[bytes]) -> str:

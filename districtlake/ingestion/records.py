@@ -98,6 +98,11 @@ def records(
         yield Record(number, whole, "".join(taken), lines=len(taken))
 
 
+def leaves_open(text: str, dialect: Dialect) -> bool:
+    """Whether a field that the line opens is not closed in it: what the line means depends on those below."""
+    return _split(text.rstrip("\r\n"), dialect)[1] is not None
+
+
 def _empty_then_text(body: str, dialect: Dialect) -> bool:
     """Whether a cell begins with two quotes and goes on (``""MG-8769"``): the second is a character, not the end."""
     twice = f"{dialect.quote}{dialect.quote}"

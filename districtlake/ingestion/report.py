@@ -44,13 +44,16 @@ class RowNotes:
 
     @classmethod
     def of(cls, notes: Iterable[RowNote]) -> RowNotes:
-        counts: Counter[str] = Counter()
-        first: list[RowNote] = []
+        return cls().and_then(notes)
+
+    def and_then(self, notes: Iterable[RowNote]) -> RowNotes:
+        """With those of the next part of the file."""
+        counts, first = Counter(self.counts), list(self.first)
         for note in notes:
             counts[note.reason] += 1
             if len(first) < MAX_LISTED:
                 first.append(note)
-        return cls(dict(counts), tuple(first))
+        return RowNotes(dict(counts), tuple(first))
 
     @property
     def total(self) -> int:

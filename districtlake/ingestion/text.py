@@ -92,20 +92,21 @@ class _Gauge:
                 code="ingestion.nul",
             )
         codes = np.frombuffer(data, dtype=np.uint8)
-        line_feeds = np.flatnonzero(codes == 10)
-        self.lines += len(line_feeds)
-        quotes = np.flatnonzero(codes == 34)
-        if not self.spanning and (len(quotes) or self._quotes % 2):
-            self.spanning = bool(((np.searchsorted(quotes, line_feeds) + self._quotes) % 2).any())
-        self._quotes += len(quotes)
-        returns = int(np.count_nonzero(codes == 13))
+        line_feeds = int(np.count_nonzero(codes == 10))
+        self.lines += line_feeds
+        if self._quotes % 2 or b'"' in data:
+            quotes = np.flatnonzero(codes == 34)
+            if not self.spanning:
+                self.spanning = bool(((np.searchsorted(quotes, np.flatnonzero(codes == 10)) + self._quotes) % 2).any())
+            self._quotes += len(quotes)
+        returns = int(np.count_nonzero(codes == 13)) if b"\r" in data else 0
         if returns:
             self.returns += returns - int(np.count_nonzero((codes[:-1] == 13) & (codes[1:] == 10)))
         if self._ends_in_return and data[:1] == b"\n":
             self.returns -= 1
         self._ends_in_return = data[-1:] == b"\r"
         self.size += len(data)
-        ends = [at for at in (data.find(b"\n"), data.find(b"\r")) if at >= 0] if len(line_feeds) or returns else []
+        ends = [at for at in (data.find(b"\n"), data.find(b"\r")) if at >= 0] if line_feeds or returns else []
         if ends:
             first, last = min(ends), max(data.rfind(b"\n"), data.rfind(b"\r"))
             self.longest = max(self.longest, self._run + first, last - first)

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from districtlake.ingestion.delimited import refuse_columns
+from districtlake.ingestion.cells import refuse_columns
 from districtlake.ingestion.limits import Limits
 from districtlake.ingestion.report import RowNote
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import polars as pl
 
-from districtlake.ingestion.delimited import Collected, read_batches, refuse_columns, text_records
+from districtlake.ingestion.cells import Collected, refuse_columns
+from districtlake.ingestion.delimited import read_batches, text_records
 from districtlake.ingestion.dialect import Dialect, delimiter_name
 from districtlake.ingestion.encodings import guess_encoding
 from districtlake.ingestion.limits import Limits

@@ -6,19 +6,29 @@ After a crash, tables before that point are restored to their base versions and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import polars as pl
-from deltalake import CommitProperties, DeltaTable, write_deltalake
+import pyarrow as pa
+from deltalake import ColumnProperties, CommitProperties, DeltaTable, WriterProperties, write_deltalake
 from deltalake.exceptions import CommitFailedError
 
 from districtlake.errors import ConcurrentChange
 from districtlake.warehouse.changes import OPERATION
 from districtlake.warehouse.tables import COMMIT_ORDER, address, collected, open_table, scan_delta, scan_table
+
+_FILES = WriterProperties(
+    compression="ZSTD",
+    compression_level=1,
+    dictionary_page_size_limit=128 << 10,
+    default_column_properties=ColumnProperties(statistics_enabled="CHUNK"),
+)
+"""A third less CPU than the writer's defaults and a third less disk: columns in which nearly every value is another give up their
+dictionary early, and there is no index of pages, for which no reader of ours asks. Each file's and row group's range of values stays."""
 
 
 def versions(lake: Path, resource: str) -> dict[str, int]:
@@ -62,6 +72,13 @@ class Commits:
         elif frame.height:
             self._write(layer, table, frame, "append")
 
+    def append_batches(self, layer: str, frames: Iterator[pl.DataFrame], schema: pl.Schema) -> None:
+        """Append rows that come in parts, in one commit, without ever holding them all."""
+        views = pl.CompatLevel.newest()  # texts as they lie, not copied
+        arrow = pl.DataFrame(schema=schema).to_arrow(compat_level=views).schema
+        batches = (batch for frame in frames for batch in frame.to_arrow(compat_level=views).to_batches())
+        self._write(layer, self._table(layer), pa.RecordBatchReader.from_batches(arrow, batches), "append")
+
     def overwrite(self, layer: str, frame: pl.DataFrame) -> None:
         """Replace the whole table (registers of present state: problems, quarantine). Nothing is written when nothing changed."""
         table = self._table(layer)
@@ -73,10 +90,10 @@ class Commits:
             return
         self._write(layer, table, frame, "overwrite")
 
-    def _write(self, layer: str, table: DeltaTable, frame: pl.DataFrame, mode: Any) -> None:
+    def _write(self, layer: str, table: DeltaTable, frame: pl.DataFrame | pa.RecordBatchReader, mode: Any) -> None:
         try:
             # handed over as a stream of Arrow batches: a table made beforehand would copy every text once more
-            write_deltalake(table, frame, mode=mode, commit_properties=self._properties())
+            write_deltalake(table, frame, mode=mode, commit_properties=self._properties(), writer_properties=_FILES)
         except CommitFailedError as error:
             raise _conflict(layer, self.resource) from error
         self._on_commit(layer)
@@ -103,6 +120,7 @@ class Commits:
                     source_alias="s",
                     target_alias="t",
                     commit_properties=self._properties(),
+                    writer_properties=_FILES,
                 )
                 .when_matched_update(everything, predicate=f"s.{OPERATION} = 'U'")
                 .when_matched_update({quoted("_stale"): f"s.{quoted('_stale')}"}, predicate=f"s.{OPERATION} = 'S'")

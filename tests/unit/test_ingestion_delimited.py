@@ -313,7 +313,8 @@ def test_an_unknown_declared_encoding_names_the_key(read: Any) -> None:
 
 
 def test_regular_files_take_the_fast_way(read: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delimited, "_careful", None)
-    for text in (HEADER + "张三,A,1\n", HEADER + '"张,三","A""",\n\n', HEADER.replace("\n", "\r\n") + "张三,A,1\r\n"):
+    monkeypatch.setattr(delimited, "_careful_lines", None)
+    monkeypatch.setattr(delimited, "_careful_batches", None)
+    for text in (HEADER + "张三,A,1\n", HEADER + '"张,三","A""",\n\n', HEADER.replace("\n", "\r\n") + '"张\r\n三",A,1\r\n'):
         assert read(text).frame.height == 1
         assert read(text, encoding="gb18030").frame.height == 1
