@@ -9,6 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN_READY := $(VENV)/.ready-run
 DEV_READY := $(VENV)/.ready-dev
+SPARK_READY := $(VENV)/.ready-spark
 STATE ?= .state
 export DISTRICTLAKE_STATE := $(abspath $(STATE))
 export DAGSTER_DISABLE_TELEMETRY := 1
@@ -35,7 +36,7 @@ LARGE ?= 10000000
 DIGITS ?= 5000000
 TESTS ?= tests
 
-.PHONY: dictionary help nightly next-day ui daemon test test-all lint format types lock clean reset doctor bench-way bench-many bench-nightly bench-portal bench-validate bench-compare bench-read notebook portal
+.PHONY: dictionary help nightly next-day ui daemon test test-all lint format types lock clean reset doctor bench-way bench-many bench-nightly bench-portal bench-validate bench-compare bench-read notebook portal spark
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +50,12 @@ $(RUN_READY): requirements/run.txt requirements/bootstrap.txt scripts/bootstrap
 $(DEV_READY): requirements/dev.txt requirements/bootstrap.txt scripts/bootstrap
 	@scripts/bootstrap $(PYTHON) $(VENV) requirements/dev.txt
 	@touch $@ $(RUN_READY)
+
+$(SPARK_READY): requirements/spark.txt requirements/spark-jars.txt scripts/spark $(RUN_READY)
+	@scripts/spark $(VENV)
+	@touch $@
+
+spark: $(SPARK_READY) ## add the Spark engine: pyspark, Java, Delta's JARs by checksum (docs/spark.md)
 
 nightly: $(RUN_READY) ## run the main job: on the demonstration district, or DELIVERIES=folder
 ifeq ($(DELIVERIES),)
@@ -122,6 +129,7 @@ $(VENV)/bench/.ready: requirements/bench.txt $(DEV_READY)
 lock: $(DEV_READY) ## write the lock files anew from pyproject.toml
 	@$(VENV)/tools/bin/uv pip compile -q --generate-hashes --no-emit-index-url --python-version 3.11 pyproject.toml -o requirements/run.txt
 	@$(VENV)/tools/bin/uv pip compile -q --generate-hashes --no-emit-index-url --python-version 3.11 --extra dev -c requirements/run.txt pyproject.toml -o requirements/dev.txt
+	@$(VENV)/tools/bin/uv pip compile -q --generate-hashes --no-emit-index-url --python-version 3.11 -c requirements/dev.txt requirements/spark.in -o requirements/spark.txt
 	@$(VENV)/tools/bin/uv pip compile -q --generate-hashes --no-emit-index-url --python-version 3.11 -c requirements/run.txt requirements/bench.in -o requirements/bench.txt
 
 reset: ## forget the demonstration: asks, then removes the state folder

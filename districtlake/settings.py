@@ -24,7 +24,8 @@ class Settings(BaseModel):
     DISTRICTLAKE_NIGHTLY_AT, DISTRICTLAKE_NIGHTLY_GRACE_HOURS; of mails and webhooks DISTRICTLAKE_SMTP_HOST, DISTRICTLAKE_SMTP_PORT,
     DISTRICTLAKE_SMTP_SECURITY, DISTRICTLAKE_SMTP_CA_FILE, DISTRICTLAKE_SMTP_USER, DISTRICTLAKE_SMTP_PASSWORD_FILE,
     DISTRICTLAKE_MAIL_FROM, DISTRICTLAKE_PORTAL_URL, DISTRICTLAKE_WEBHOOK_HOSTS (separated by commas); of the portal
-    DISTRICTLAKE_UPLOAD_MB.
+    DISTRICTLAKE_UPLOAD_MB; of the Spark engine DISTRICTLAKE_SPARK_MASTER, DISTRICTLAKE_SPARK_DRIVER_MB,
+    DISTRICTLAKE_SPARK_EXECUTOR_MB, DISTRICTLAKE_SPARK_PARTITIONS, DISTRICTLAKE_SPARK_UI.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -52,6 +53,12 @@ class Settings(BaseModel):
     portal_url: str = ""  # the portal's public address, e.g. https://portal.district.example: in links, and the host it answers to
     upload_mb: int = Field(default=200, gt=0)  # one file handed in through the portal; larger ones come through the inbox
     webhook_hosts: str = ""  # the only places that may be called: host, host:port, or http://host:port where there is no TLS
+
+    spark_master: str = "local[*]"  # or local-cluster[2,1,2048], spark://host:7077, yarn, k8s://…
+    spark_driver_mb: int = Field(default=2048, gt=0)
+    spark_executor_mb: int = Field(default=2048, gt=0)
+    spark_partitions: int = Field(default=8, gt=0)  # of a shuffle: about two to four for each core of the cluster
+    spark_ui: bool = True
 
     @field_validator("portal_url")
     @classmethod
@@ -137,4 +144,9 @@ _SCALARS = {
     "portal_url": "DISTRICTLAKE_PORTAL_URL",
     "upload_mb": "DISTRICTLAKE_UPLOAD_MB",
     "webhook_hosts": "DISTRICTLAKE_WEBHOOK_HOSTS",
+    "spark_master": "DISTRICTLAKE_SPARK_MASTER",
+    "spark_driver_mb": "DISTRICTLAKE_SPARK_DRIVER_MB",
+    "spark_executor_mb": "DISTRICTLAKE_SPARK_EXECUTOR_MB",
+    "spark_partitions": "DISTRICTLAKE_SPARK_PARTITIONS",
+    "spark_ui": "DISTRICTLAKE_SPARK_UI",
 }

@@ -135,7 +135,16 @@ def _messages() -> tuple[bool, str, str]:
     return not found["dead"], text, DEAD_REMEDY
 
 
+def _spark() -> tuple[bool, str, str]:
+    from districtlake.spark.session import missing_parts
+
+    lacking = missing_parts()
+    if not lacking:
+        return True, "已安装", ""
+    return True, f"未安装（缺 {'、'.join(lacking)}）；只有在 Spark 上处理资源时才需要：make spark", ""
+
+
 CHECKS: dict[str, Callable[[], tuple[bool, str, str]]] = {
     "目录": _catalog, "节假日历": _calendar, "磁盘": _disk, "归档": _archive, "账本": _store, "夜间": _nights,
-    "消息": _messages, "提示": _notices,
+    "消息": _messages, "提示": _notices, "Spark": _spark,
 }  # fmt: skip

@@ -1,0 +1,121 @@
+"""One Spark session a process: the master, sizes and folders of the settings, Delta, UTC, and nothing fetched at run time."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from districtlake.errors import DistrictLakeError
+from districtlake.settings import Settings
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+JARS = Path(sys.prefix) / "spark-jars"
+"""Where ``make spark`` puts Delta's JARs; their names and checksums: requirements/spark-jars.txt."""
+OLDEST_JAVA = 17
+
+
+class SparkMissing(DistrictLakeError):
+    """A part of Spark is not installed here."""
+
+    code = "spark.missing"
+
+
+class SparkUnreachable(DistrictLakeError):
+    """The master of the settings cannot be reached, or cannot start."""
+
+    code = "spark.unreachable"
+    retryable = True
+
+
+def missing_parts() -> list[str]:
+    """What ``make spark`` would have to install: of "pyspark", "java", "delta". Empty: all is there."""
+    from importlib.util import find_spec
+
+    lacking = [] if find_spec("pyspark") else ["pyspark"]
+    if (_java_version() or 0) < OLDEST_JAVA:
+        lacking.append("java")
+    if not {"delta-spark", "delta-storage"} <= {path.name.rsplit("-", 1)[0].partition("_")[0] for path in JARS.glob("delta-*.jar")}:
+        lacking.append("delta")
+    return lacking
+
+
+def _java_version() -> int | None:
+    home = os.environ.get("JAVA_HOME")
+    java = str(Path(home) / "bin" / "java") if home else shutil.which("java")
+    if not java or not Path(java).exists():
+        return None
+    told = subprocess.run([java, "-version"], capture_output=True, text=True, check=False, timeout=60).stderr
+    number = told.partition('"')[2].partition('"')[0].removeprefix("1.").split(".")[0]
+    return int(number) if number.isdigit() else None
+
+
+def spark_session(settings: Settings) -> SparkSession:
+    """The process's session, begun on the first call.
+
+    Raises:
+        SparkMissing: pyspark, Java or Delta's JARs are not here; says which.
+        SparkUnreachable: the master does not answer.
+    """
+    if lacking := missing_parts():
+        raise SparkMissing.of("spark.missing", parts="、".join(lacking))
+    from pyspark.errors import PySparkException
+    from pyspark.sql import SparkSession
+
+    if (standing := SparkSession.getActiveSession()) is not None:
+        return standing
+    # workers run this environment's Python; SPARK_HOME so that workers and scripts find the JARs of the package
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    import pyspark
+
+    os.environ.setdefault("SPARK_HOME", str(Path(pyspark.__file__).parent))
+    try:
+        session = SparkSession.builder.config(map=configuration(settings)).getOrCreate()
+    except (PySparkException, OSError, RuntimeError) as error:
+        raise SparkUnreachable.of("spark.unreachable", master=settings.spark_master, kind=type(error).__name__) from None
+    session.sparkContext.setLogLevel("ERROR")
+    return session
+
+
+def stop_session() -> None:
+    """End the process's session, if it has one."""
+    from pyspark.sql import SparkSession
+
+    if (standing := SparkSession.getActiveSession()) is not None:
+        standing.stop()
+
+
+def configuration(settings: Settings) -> dict[str, str]:
+    """Spark's configuration, by its own names. What a site needs besides comes from ``spark-defaults.conf`` (SPARK_CONF_DIR)."""
+    work = settings.state / "spark"
+    (work / "local").mkdir(parents=True, exist_ok=True)
+    return {
+        "spark.app.name": "districtlake",
+        "spark.master": settings.spark_master,
+        "spark.driver.memory": f"{settings.spark_driver_mb}m",
+        "spark.executor.memory": f"{settings.spark_executor_mb}m",
+        "spark.jars": ",".join(str(path) for path in sorted(JARS.glob("*.jar"))),
+        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.ansi.enabled": "true",
+        "spark.sql.shuffle.partitions": str(settings.spark_partitions),
+        "spark.databricks.delta.snapshotPartitions": "1",  # tables here have few files: fifty tasks a snapshot are overhead
+        "spark.sql.execution.arrow.pyspark.enabled": "true",
+        "spark.sql.execution.arrow.maxRecordsPerBatch": "100000",  # rows the kernel sees at once: memory stays flat
+        "spark.sql.sources.parallelPartitionDiscovery.threshold": "1000",
+        "spark.sql.warehouse.dir": str(work / "warehouse"),
+        "spark.local.dir": str(work / "local"),
+        "spark.ui.enabled": "true" if settings.spark_ui else "false",
+        "spark.ui.showConsoleProgress": "false",
+        # what deltalake, Polars and DuckDB cannot read is never written (docs/spark.md)
+        "spark.databricks.delta.properties.defaults.enableDeletionVectors": "false",
+        "spark.databricks.delta.properties.defaults.columnMapping.mode": "none",
+        "spark.databricks.delta.properties.defaults.checkpointPolicy": "classic",
+        "spark.databricks.delta.properties.defaults.enableRowTracking": "false",
+    }
