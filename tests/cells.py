@@ -23,7 +23,15 @@ class Cell:
     rule: str | None
 
 
-def element(kind: str, *, unit: str = "", missing: tuple[str, ...] = (), sensitivity: Any = "L1", **options: Any) -> Element:
+def element(
+    kind: str,
+    *,
+    unit: str = "",
+    missing: tuple[str, ...] = (),
+    sensitivity: Any = "L1",
+    cleansing: tuple[str, ...] | None = None,
+    **options: Any,
+) -> Element:
     return Element(
         id="element",
         name="数据元",
@@ -36,6 +44,7 @@ def element(kind: str, *, unit: str = "", missing: tuple[str, ...] = (), sensiti
         unit=unit,
         missing=missing,
         sensitivity=sensitivity,
+        cleansing=cleansing,
         options=options,
     )
 

@@ -115,6 +115,7 @@ class Element(Frozen):
     codes: Identifier | None = None  # a code list, for kind: code
     missing: tuple[str, ...] = ()  # spellings of "no value" besides the blank, e.g. 无 不详 /
     options: dict[str, Any] = Field(default_factory=dict)
+    cleansing: tuple[str, ...] | None = None  # ids of repairs in their order; None: the order of the kind
 
 
 class Sharing(Frozen):

@@ -149,6 +149,34 @@ def show(resource: Annotated[str, typer.Argument(help="资源")], as_json: Json 
     show_rows(listed, {"id": "规则", "title": "说明", "dimension": "维度", "severity": "严重程度", "on_failure": "后果"}, as_json=False)
 
 
+@app.command("cleansing")
+def list_cleansing(element: Annotated[str | None, typer.Argument(help="数据元，如 citizen_id；不写则全部")] = None, as_json: Json = False) -> None:
+    """数据元的清洗规则，按执行的先后：规则、版本、说明，以及是数据元自己声明的还是类型缺省的。
+
+    例：districtlake catalog cleansing person_name
+    """
+    from districtlake.catalog.load import load_catalog
+    from districtlake.errors import NotFound
+    from districtlake.settings import Settings
+    from districtlake.standards.kinds import KINDS
+
+    elements = load_catalog(Settings.from_environment().catalog_dirs).elements
+    if element is not None and element not in elements:
+        raise NotFound.of("element.none", element=element)
+    rows = [
+        {"element": one.id, "name": one.name, "kind": one.kind, "order": order, "rule": repair.id, "version": repair.version, "title": repair.title,
+         "declared": one.cleansing is not None}
+        for one in elements.values() if element in (None, one.id)
+        for order, repair in enumerate(KINDS[one.kind].repairs_of(one), 1)
+    ]  # fmt: skip
+    if as_json:
+        show_json(rows)
+        return
+    shown = [{**row, "declared": "数据元" if row["declared"] else "类型"} for row in rows]
+    show_rows(shown, {"element": "数据元", "name": "名称", "kind": "类型", "order": "次序", "rule": "规则", "version": "版本", "title": "说明",
+                      "declared": "声明于"}, as_json=False)  # fmt: skip
+
+
 @app.command("draft")
 def draft_entry(
     paths: Annotated[list[Path], typer.Argument(help="同一资源的文件或文件夹；份数越多依据越足")],

@@ -33,7 +33,7 @@ def steps_of(item: Item, catalog: Catalog, before: str, after: str | None, rule:
     kind = KINDS[element.kind]
     context = CellContext(element, item, catalog.code_list_of(item), today)
     known: dict[str, list[Repair]] = {}
-    for repair in (*kind.repairs, *kind.conversions(context), MISSING_BLANK, MISSING_SPELLING):
+    for repair in (*kind.repairs_of(element), *kind.conversions(context), MISSING_BLANK, MISSING_SPELLING):
         known.setdefault(repair.id, []).append(repair)
     told: list[Step] = []
     text = before

@@ -25,7 +25,7 @@ class Code(Kind):
     def conversions(self, context: CellContext) -> tuple[Repair, ...]:
         if context.code_list is None:
             return ()
-        spellings = self._spellings(context.code_list)
+        spellings = self._spellings(context.code_list, self.repairs_of(context.element))
 
         def to_code(text: pl.Series) -> pl.Series:
             found = text.replace_strict(spellings, default=None, return_dtype=pl.String)
@@ -46,12 +46,12 @@ class Code(Kind):
             tests += [(unknown & mask_of(text.is_in(shared)), "ambiguous_label"), (unknown, "unknown_code")]
         return text, self.first_of(tests, len(text))
 
-    def _spellings(self, code_list: CodeListLike) -> dict[str, str]:
+    def _spellings(self, code_list: CodeListLike, repairs: tuple[Repair, ...]) -> dict[str, str]:
         """Every accepted spelling and its code. A label that two codes share stands for neither."""
         codes, sharing = list(code_list.codes), Counter(code_list.codes.values())
         pairs = [(label, code) for code, label in code_list.codes.items() if sharing[label] == 1]
         pairs += list(code_list.synonyms.items())
-        repaired = apply_repairs(pl.Series([spelling for spelling, _ in pairs], dtype=pl.String), self.repairs)[0].to_list()
+        repaired = apply_repairs(pl.Series([spelling for spelling, _ in pairs], dtype=pl.String), repairs)[0].to_list()
         spellings = {spelling: code for spelling, (_, code) in zip(repaired, pairs, strict=True)}
-        own = dict(zip(apply_repairs(pl.Series(codes, dtype=pl.String), self.repairs)[0].to_list(), codes, strict=True))
+        own = dict(zip(apply_repairs(pl.Series(codes, dtype=pl.String), repairs)[0].to_list(), codes, strict=True))
         return {spelling: code for spelling, code in {**spellings, **own}.items() if spelling and spelling != code}

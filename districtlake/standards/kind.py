@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from districtlake.standards.repairs import MISSING_BLANK, MISSING_SPELLING, TEXT, Repair, apply_repairs, noted
+from districtlake.standards.repairs import DECLARABLE, MISSING_BLANK, MISSING_SPELLING, TEXT, Repair, apply_repairs, noted, unsettled
 
 Codes = npt.NDArray[np.uint8]
 """One number per cell: 0 = ok, i = the i-th of the kind's codes (1-based). Meaningless where the cell has no value."""
@@ -46,6 +46,8 @@ class ElementLike(Protocol):
     def missing(self) -> tuple[str, ...]: ...
     @property
     def options(self) -> dict[str, Any]: ...
+    @property
+    def cleansing(self) -> tuple[str, ...] | None: ...
     @property
     def sensitivity(self) -> str: ...
 
@@ -163,7 +165,7 @@ class Kind(ABC):
     Attributes:
         name: as the catalogue writes it under ``kind``.
         codes: status code -> its severity and reason, graver or earlier-tested ones need not come first.
-        repairs: repairs of characters, applied in this order to suspicious cells.
+        repairs: repairs of characters, applied in this order to suspicious cells unless the element declares its own (``repairs_of``).
         options: option of an element -> what it means, for messages.
         distinct: its cells repeat and its repairs are costly, so each spelling is treated once.
     """
@@ -186,7 +188,28 @@ class Kind(ABC):
         """What is wrong with the element's options, one English sentence each; empty when they are fine."""
         known = ", ".join(self.options) or "none"
         unknown = [name for name in element.options if name not in self.options]
-        return [f"option '{name}' is not one of kind '{self.name}'; its options: {known}" for name in unknown]
+        faults = [f"option '{name}' is not one of kind '{self.name}'; its options: {known}" for name in unknown]
+        return [*faults, *self._faults_of_cleansing(element.cleansing)]
+
+    def _faults_of_cleansing(self, declared: tuple[str, ...] | None) -> list[str]:
+        if declared is None:
+            return []
+        choice = {**DECLARABLE, **{repair.id: repair for repair in self.repairs}}
+        faults = [f"cleansing: there is no rule '{name}'; the rules: {', '.join(choice)}" for name in declared if name not in choice]
+        faults += [f"cleansing: '{name}' stands there twice" for name in dict.fromkeys(declared) if declared.count(name) > 1]
+        if not faults and (odd := unsettled(choice[name] for name in declared)):
+            text, once, twice = odd
+            faults.append(
+                f"cleansing: in this order {text!r} becomes {once!r}, and that, cleansed again, {twice!r}; put the rules in another order"
+            )
+        return faults
+
+    def repairs_of(self, element: ElementLike) -> tuple[Repair, ...]:
+        """The repairs of an element's cells, in their order: those it declares under ``cleansing``, else the kind's."""
+        if element.cleansing is None:
+            return self.repairs
+        choice = {**DECLARABLE, **{repair.id: repair for repair in self.repairs}}
+        return tuple(choice[name] for name in element.cleansing)
 
     # what each kind says for itself ----------------------------------------------------------------------------------
     @abstractmethod
@@ -206,8 +229,13 @@ class Kind(ABC):
         """Cleanse one raw column (String). Pure; cells are judged one by one."""
         raw = raw.rechunk()
         look = self.first_look(raw, context)
-        missing = _spellings_of_missing(context.missing, self.repairs)
-        suspects = np.flatnonzero(look.suspects | self._looks_fine_but_missing(raw, missing, context))
+        repairs = self.repairs_of(context.element)
+        missing = _spellings_of_missing(context.missing, repairs)
+        suspected = look.suspects | self._looks_fine_but_missing(raw, missing, context)
+        for repair in repairs:
+            if repair not in self.repairs:  # the first look knows the kind's own
+                suspected = suspected | mask_of(repair.apply(raw).ne_missing(raw))
+        suspects = np.flatnonzero(suspected)
         if suspects.size == 0:
             none = pl.Series(dtype=pl.String)
             return CleanedColumn(
@@ -250,7 +278,7 @@ class Kind(ABC):
         return _Treated(text if each.value is each.text else found["value"], text, found["codes"], found["rule"])
 
     def _repaired_and_judged(self, raw: pl.Series, missing: frozenset[str], context: CellContext) -> _Treated:
-        text, rule = apply_repairs(raw, self.repairs)
+        text, rule = apply_repairs(raw, self.repairs_of(context.element))
         text, rule = _without_missing(text, rule, missing)
         conversions = self.conversions(context)
         if conversions:

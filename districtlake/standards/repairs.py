@@ -132,7 +132,9 @@ ADDRESS_SIGN = Repair("address.sign", "门牌号中的全角“－”改为半�
 # -- codes and numbers ------------------------------------------------------------------------------------------------
 ALL_BLANKS = Repair("code.blank", "去除空格", replacing(rf"[ {BLANK_CLASS}{LINE_BREAK_CLASS}\x{{200C}}\x{{200D}}]+"))
 APOSTROPHE = Repair("code.apostrophe", "去除表格软件的文本标记（撇号）", replacing("['’‘`´＇]+"))
-LEADING_APOSTROPHE = Repair("code.apostrophe", "去除表格软件的文本标记（撇号）", replacing("^ *['’‘`´＇]+"))
+LEADING_APOSTROPHE = Repair(
+    "code.apostrophe", "去除表格软件的文本标记（撇号）", replacing("^[ '’‘`´＇]*['’‘`´＇]"), version=2
+)  # 2: blanks among them, which the first version left to the next cleansing
 SIGNS = Repair("code.sign_width", "全角符号改为半角", mapping(WIDE_SIGNS, "-+.,:/#_()%"))
 DASHES = Repair("code.dash", "各种连字符统一为“-”", replacing(r"[\x{2010}-\x{2015}\x{2212}\x{FE63}]", "-"))
 MINUS = Repair("number.minus", "数学减号改为“-”", replacing(r"^\x{2212}", "-"))
@@ -142,3 +144,32 @@ UPPER = Repair("code.upper", "小写字母改为大写", mapping(string.ascii_lo
 MISSING_BLANK = Repair("missing.blank", "只有空白，按无值处理", lambda text: text)
 MISSING_SPELLING = Repair("missing.spelling", "目录声明的无值写法，按无值处理", lambda text: text)
 """The two name what the cleansing of every kind does with a cell that says "no value"; they alter no text themselves."""
+
+# -- what an element may declare --------------------------------------------------------------------------------------
+DECLARABLE: dict[str, Repair] = {
+    repair.id: repair
+    for repair in (*TEXT, HAN_BLANK, MIDDLE_DOT, ADDRESS_BLANK, ADDRESS_SIGN, ALL_BLANKS, LEADING_APOSTROPHE, SIGNS, DASHES, MINUS, UPPER)
+}
+"""Repairs that an element may list under ``cleansing`` beside those of its kind, by id."""
+
+_PROBE = (" ", "\u00a0", "\n", "\u200b", "Ａ", "１", "a", "1", "汉", "·", "．", "-", "－", "'", "\u2212", "/")
+"""A character of each class that some repair looks at."""
+
+
+def unsettled(repairs: Iterable[Repair]) -> tuple[str, str, str] | None:
+    """A text that ``repairs`` in this order alter again when they are applied to their own result: text, result, second result.
+
+    Looked for among all texts of up to four characters of one of each class (70,000); None: an order that settles at once.
+    """
+    order = tuple(repairs)
+    texts = pl.Series("text", [""], dtype=pl.String)
+    probes = [texts]
+    letters = pl.DataFrame({"letter": _PROBE})
+    for _ in range(4):
+        texts = texts.to_frame("text").join(letters, how="cross").select(pl.col("text") + pl.col("letter")).to_series()
+        probes.append(texts)
+    probe = pl.concat(probes)
+    once, _ = apply_repairs(probe, order)
+    twice, _ = apply_repairs(once, order)
+    odd = once.ne_missing(twice).arg_true()
+    return (probe[odd[0]], once[odd[0]], twice[odd[0]]) if len(odd) else None

@@ -32,6 +32,7 @@ class _Plain:
     unit: str = ""
     missing: tuple[str, ...] = ()
     options: dict[str, Any] = field(default_factory=dict)
+    cleansing: tuple[str, ...] | None = None
     sensitivity: str = "L4"
 
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from districtlake.catalog.models import CodeList
 from districtlake.standards.kind import DISTINCT_FROM
 from districtlake.standards.kinds import KINDS, CleanedColumn
-from tests.cells import column
+from districtlake.standards.repairs import DECLARABLE, unsettled
+from tests.cells import column, context
 
 SEX = CodeList(
     id="sex", name="性别", source="标准", codes={"0": "未知", "1": "男", "2": "女", "Ａ": "全角"}, synonyms={"M": "1", "ｍ": "1"}
@@ -124,6 +125,30 @@ def test_every_repair_has_a_name_of_its_own_and_a_version(kind: str) -> None:
     repairs = KINDS[kind].repairs
     assert len({repair.id for repair in repairs}) == len(repairs)
     assert all(repair.title and repair.version >= 1 for repair in repairs)
+
+
+@every_kind
+def test_the_order_of_each_kind_settles_at_once(kind: str) -> None:
+    assert unsettled(KINDS[kind].repairs) is None
+
+
+@few
+@given(data=st.data(), kind=st.sampled_from(list(KINDS)), cells=_columns)
+def test_any_declared_order_that_is_let_in_keeps_the_laws(data: st.DataObject, kind: str, cells: list[str | None]) -> None:
+    """Rules left out, taken from other kinds, in another order: idempotent and completely logged, or refused when the catalogue is read."""
+    choice = list(dict.fromkeys([*(repair.id for repair in KINDS[kind].repairs), *DECLARABLE]))
+    declared = tuple(data.draw(st.lists(st.sampled_from(choice), unique=True, max_size=6)))
+    given_ = {**GIVEN.get(kind, {}), "cleansing": declared}
+    if KINDS[kind].faults_of(context(kind, **given_).element):  # type: ignore[arg-type]
+        assert unsettled(KINDS[kind].repairs_of(context(kind, **given_).element)) is not None  # type: ignore[arg-type]
+        return
+    once = column(kind, cells, **given_)  # type: ignore[arg-type]
+    assert [rule is not None for rule in once.rule.to_list()] == [
+        before != after for before, after in zip(cells, once.text.to_list(), strict=True)
+    ]
+    used = {name for rule in once.rule.drop_nulls() for name in rule.split("+")}
+    own = {repair.id for repair in KINDS[kind].conversions(context(kind, **given_))}  # type: ignore[arg-type]
+    assert used <= {*declared, *own, "missing.blank", "missing.spelling"}
 
 
 @every_kind
