@@ -35,8 +35,11 @@ EXCEL_ROWS ?= 100000
 LARGE ?= 10000000
 DIGITS ?= 5000000
 TESTS ?= tests
+SECONDS ?= 60
+TARGET ?= all
+CORPUS ?=
 
-.PHONY: dictionary help nightly next-day ui daemon test test-all lint format types lock clean reset doctor bench-way bench-many bench-nightly bench-portal bench-validate bench-compare bench-read notebook portal spark
+.PHONY: dictionary help nightly next-day ui daemon test test-all lint format types lock clean reset doctor bench-way bench-many bench-nightly bench-portal bench-validate bench-compare bench-read fuzz notebook portal spark
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -120,6 +123,14 @@ bench-way: $(DEV_READY) ## ROWS × COLUMNS the whole way, beside a hand-written 
 bench-validate: $(DEV_READY) $(VENV)/bench/.ready ## ROWS × COLUMNS against 27 rules beside six peers; then 10M rows, a small suite, RESOURCES small ones
 	@$(BIN)/python -m benchmarks.validate --rows $(ROWS) --columns $(COLUMNS) --resources $(if $(filter file,$(origin RESOURCES)),500,$(RESOURCES)) --peers $(VENV)/bench/bin/python
 
+fuzz: $(DEV_READY) $(VENV)/fuzz/.ready ## damaged files into every reader, SECONDS each; TARGET=delimited|json|ndjson|geojson|parquet|xlsx|ods|xls|zip|gzip, CORPUS=folder of real files
+	@PYTHONPATH=$(VENV)/fuzz $(BIN)/python -m tests.fuzz --target $(TARGET) --seconds $(SECONDS) $(if $(CORPUS),--corpus "$(CORPUS)")
+
+$(VENV)/fuzz/.ready: requirements/fuzz.txt $(DEV_READY)
+	@echo "Setting up (once): atheris, beside the environment …"
+	@$(VENV)/tools/bin/uv pip install -q --python $(BIN)/python --target $(VENV)/fuzz --require-hashes -r requirements/fuzz.txt || echo "atheris is not to be had here: the other two engines run alone"
+	@mkdir -p $(VENV)/fuzz && touch $@
+
 $(VENV)/bench/.ready: requirements/bench.txt $(DEV_READY)
 	@echo "Setting up (once): peers of the benchmark, in an environment of their own …"
 	@$(VENV)/tools/bin/uv venv -q --python $(PYTHON) --allow-existing $(VENV)/bench
@@ -131,6 +142,7 @@ lock: $(DEV_READY) ## write the lock files anew from pyproject.toml
 	@$(VENV)/tools/bin/uv pip compile -q --generate-hashes --no-emit-index-url --python-version 3.11 --extra dev -c requirements/run.txt pyproject.toml -o requirements/dev.txt
 	@$(VENV)/tools/bin/uv pip compile -q --generate-hashes --no-emit-index-url --python-version 3.11 -c requirements/dev.txt requirements/spark.in -o requirements/spark.txt
 	@$(VENV)/tools/bin/uv pip compile -q --generate-hashes --no-emit-index-url --python-version 3.11 -c requirements/run.txt requirements/bench.in -o requirements/bench.txt
+	@$(VENV)/tools/bin/uv pip compile -q --generate-hashes --no-emit-index-url --python-version 3.11 -c requirements/run.txt requirements/fuzz.in -o requirements/fuzz.txt
 
 reset: ## forget the demonstration: asks, then removes the state folder
 	@read -r -p "Remove $(DISTRICTLAKE_STATE) with all its data? Type yes: " answer && [ "$$answer" = yes ] && rm -rf "$(DISTRICTLAKE_STATE)"

@@ -57,10 +57,10 @@ class CellCollector:
             refuse_columns(len(fields), self.name, self.limits)
             if len(fields) < self.width:
                 if len(fields) > 1 or fields[0].strip():  # else a blank line
-                    self.irregular[at] = "too_few_fields"
+                    self.irregular.setdefault(at, "too_few_fields")  # a quote left open says why there are too few
             elif any(fields[self.width :]):
                 self.surplus[at] = fields[self.width :]
-                self.irregular[at] = "too_many_fields"
+                self.irregular.setdefault(at, "too_many_fields")
             fields = [*fields[: self.width], *[""] * (self.width - len(fields))]
         self._batch.append(fields)
         if len(self._batch) == _BATCH:

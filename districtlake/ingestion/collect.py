@@ -16,7 +16,7 @@ from districtlake.catalog.models import Resource
 from districtlake.errors import IngestionError
 from districtlake.ingestion.cells import refuse_columns
 from districtlake.ingestion.header import HeaderFinder
-from districtlake.ingestion.json_text import compact
+from districtlake.ingestion.json_text import compact, storable
 from districtlake.ingestion.limits import Limits
 from districtlake.ingestion.report import RowNote
 from districtlake.ingestion.rows import raw_schema
@@ -106,10 +106,10 @@ class Collector:
         """
         self._flush()
         frame = pl.concat(self._frames)
-        columns = {name: item for name, item in self._known.items() if item is not None}
+        columns = {storable(name): item for name, item in self._known.items() if item is not None}
         if frame.height and not self._finder.enough(set(columns.values())):
             raise no_records(self._file)
-        unexpected = tuple(name for name, item in self._known.items() if item is None)
+        unexpected = tuple(storable(name) for name, item in self._known.items() if item is None)
         return Collected(frame, columns, unexpected, sorted(self.irregular, key=lambda note: note.row))
 
     def _flush(self) -> None:
@@ -138,10 +138,10 @@ class Collector:
         )  # fmt: skip
 
     def _presentable(self, numbers: list[int], cells: list[list[str | None]]) -> list[list[str | None]]:
-        r"""Cells with half a surrogate pair or a NUL, which no text can hold, show its escape (\ud83d, \u0000) instead."""
+        """The cells with what no text can hold shown as its escape; their rows are noted."""
         shown = []
         for row, line in zip(numbers, cells, strict=True):
-            seen = [None if cell is None else cell.encode("utf-8", "backslashreplace").decode().replace("\0", "\\u0000") for cell in line]
+            seen = [None if cell is None else storable(cell) for cell in line]
             if seen != line:
                 self.irregular.append(RowNote(None, row, "bad_escape"))
             shown.append(seen)

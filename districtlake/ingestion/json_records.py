@@ -14,7 +14,7 @@ from typing import IO, Any
 
 from districtlake.errors import IngestionError
 from districtlake.ingestion.collect import RecordSink, no_records
-from districtlake.ingestion.json_text import CONSTANTS, Cursor, Literal, Members, parsed_line, text_of, too_deep
+from districtlake.ingestion.json_text import CONSTANTS, Cursor, Literal, Members, parsed_line, storable, text_of, too_deep
 from districtlake.ingestion.limits import Limits
 from districtlake.ingestion.text import TextFile
 
@@ -68,6 +68,7 @@ def read_json(text: TextFile, name: str, place: str | None, collector: RecordSin
         lines.detach()
     if reader.features:
         found.format = "geojson"
+    found.records, found.beside = storable(found.records), [storable(beside) for beside in found.beside]
     return found
 
 
@@ -126,7 +127,7 @@ class _Reader:
             self._array(cursor)
         elif place:
             if not self._descend(cursor, place, []):
-                raise self._misplaced(place, f"beside it there is: {', '.join(self.found.beside) or 'nothing'}")
+                raise self._misplaced(place, f"beside it there is: {storable(', '.join(self.found.beside)) or 'nothing'}")
         else:
             self._root(cursor)
         if cursor.peek():
@@ -173,7 +174,7 @@ class _Reader:
                 arrays.append(member)
                 if len(arrays) > 1:
                     raise IngestionError(
-                        f"{self.name} holds several arrays of objects: {', '.join(arrays)}.",
+                        f"{self.name} holds several arrays of objects: {storable(', '.join(arrays))}.",
                         hint="Name the one with the records under source.records.",
                         code="ingestion.records",
                     )

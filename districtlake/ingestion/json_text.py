@@ -70,6 +70,11 @@ def _written(value: Any, depth: int) -> str:
     return "[" + ",".join(_written(inner, depth - 1) for inner in value) + "]"
 
 
+def storable(text: str) -> str:
+    r"""Half a surrogate pair or a NUL, which no text can hold, as its escape (\ud83d, \u0000)."""
+    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\u0000")
+
+
 class Cursor:
     """A place in a JSON text that is read chunk by chunk."""
 

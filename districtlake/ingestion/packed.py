@@ -60,6 +60,8 @@ def unpacked(file: IO[bytes], info: zipfile.ZipInfo, name: str) -> Iterator[byte
 
     zipfile itself stops silently at the stated size; other readers do not, so a lie must be found here.
     """
+    if info.header_offset < 0:  # a directory that was cut or moved
+        raise _damaged(name)
     file.seek(info.header_offset)
     header = file.read(_LOCAL_HEADER.size)
     if (

@@ -168,7 +168,7 @@ def _check_ods(chunks: Iterator[bytes], name: str, limits: Limits) -> None:
             parser.Parse(chunk)
             refuse_extent(extents.columns, extents.rows, name, limits)
         parser.Parse(b"", True)
-    except (expat.ExpatError, ValueError) as error:
+    except (expat.ExpatError, ValueError, LookupError) as error:  # LookupError: an encoding nobody knows
         raise IngestionError(
             f"{name} is damaged: its content is no well-formed spreadsheet.",
             hint="Save it as .xlsx and deliver it again.",

@@ -19,7 +19,7 @@ from districtlake.ingestion.workbook_guard import encrypted, refuse_extent
 
 _HEADER = struct.Struct("<HH")
 _END_OF_CHAIN = 0xFFFFFFFA  # this and above are marks, not sectors
-_BOF, _FILEPASS, _MULRK = (0x0809, 0x0009, 0x0209, 0x0409), 0x002F, 0x00BD
+_BOF, _FILEPASS, _MULRK, _DIMENSIONS = (0x0809, 0x0009, 0x0209, 0x0409), 0x002F, 0x00BD, 0x0200
 # FORMULA (three generations), LABELSST, NUMBER, RK, BOOLERR, LABEL, RSTRING: each begins with row and column.
 _CELLS = frozenset((0x0006, 0x0206, 0x0406, 0x00FD, 0x0203, 0x027E, 0x0205, 0x0204, 0x00D6))
 
@@ -61,6 +61,12 @@ def _walk(stream: bytes, name: str, limits: Limits) -> None:
             row, column = unpack(stream, at + 4)
             rows += (row, row)
             columns += (column, int.from_bytes(stream[at + 2 + length : at + 4 + length], "little"))
+        elif kind == _DIMENSIONS and length in (10, 14) and at + 4 + length <= len(stream):
+            # the reader makes room for as many cells as the sheet says it has, whatever it holds
+            top, bottom, left, right = struct.unpack_from("<HHHH" if length == 10 else "<IIHH", stream, at + 4)
+            rows_said, columns_said = (bottom - top) % (1 << 32), (right - left) % (1 << 32)  # it counts round the corner, too
+            if bottom and right and rows_said * columns_said > limits.max_cells:
+                refuse_extent(columns_said, rows_said, name, limits)
         elif kind in _BOF:  # the next sheet
             _refuse(rows, columns, name, limits)
         elif kind == _FILEPASS:
@@ -83,6 +89,11 @@ def _streams(data: mmap.mmap) -> dict[str, bytes]:
         raise ValueError("sector size")
     directory_start, _, cutoff, small_start, _, difat_start, difat_count = struct.unpack_from("<II I II II", data, 48)
     sector = 1 << shift
+    # the reader makes room for what the header says, however short the file is
+    if any(struct.unpack_from("<I", data, at)[0] > len(data) >> shift for at in (44, 64, 72)) or (
+        shift > 9 and struct.unpack_from("<I", data, 40)[0] > len(data) >> shift
+    ):
+        raise ValueError("more sectors than there are")
     difat = list(struct.unpack_from("<109I", data, 76))
     for _ in range(min(difat_count, len(data) >> shift)):
         if difat_start >= _END_OF_CHAIN:
@@ -113,6 +124,9 @@ def _streams(data: mmap.mmap) -> dict[str, bytes]:
         length, kind = struct.unpack_from("<HB", directory, at + 64)
         start, size = struct.unpack_from("<II", directory, at + 116)
         text = directory[at : at + max(0, min(length, 64) - 2)].decode("utf-16-le", "replace").lower()
+        said = size if shift == 9 else int.from_bytes(directory[at + 120 : at + 128], "little")
+        if said > len(data) and (kind == 5 or (kind == 2 and text in ("workbook", "book"))):
+            raise ValueError("a stream longer than the file")
         if kind == 5:
             small_container = start
         if kind != 2 or text not in ("workbook", "book"):

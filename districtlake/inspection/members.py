@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from districtlake.ingestion.cells import refuse_columns
+from districtlake.ingestion.json_text import storable
 from districtlake.ingestion.limits import Limits
 from districtlake.ingestion.report import RowNote
 
@@ -66,14 +67,7 @@ class OpenCollector:
         """Names, cells (``c0`` …), notes, and the number of each record."""
         columns = {}
         for at in range(len(self._names)):
-            texts = [_presentable(cells.get(at)) for _, cells in self._rows]
+            texts = [storable(text) if (text := cells.get(at)) else None for _, cells in self._rows]
             columns[f"c{at}"] = pl.Series(texts, dtype=pl.String)
-        names = [_presentable(name) or "" for name in self._names]
+        names = [storable(name) for name in self._names]
         return names, pl.DataFrame(columns), self._notes, [row for row, _ in self._rows]
-
-
-def _presentable(text: str | None) -> str | None:
-    r"""Half a surrogate pair or a NUL, which no text can hold, shows its escape."""
-    if not text:
-        return None
-    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\u0000")

@@ -18,6 +18,7 @@ import polars as pl
 from districtlake.errors import IngestionError
 from districtlake.ingestion.excel import sheets_of
 from districtlake.ingestion.json_records import looks_like_json, read_json
+from districtlake.ingestion.json_text import storable
 from districtlake.ingestion.limits import Limits
 from districtlake.ingestion.names import is_junk
 from districtlake.ingestion.packed import extract_gzip, extract_zip, member_name, members
@@ -159,7 +160,7 @@ def _is_grid(document: Any) -> bool:
 
 
 def _scalar(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return storable(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _whole(found: FoundFile, name: str, names: list[str], cells: pl.DataFrame, notes: list[RowNote]) -> None:
