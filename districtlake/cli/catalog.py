@@ -150,7 +150,9 @@ def show(resource: Annotated[str, typer.Argument(help="资源")], as_json: Json 
 
 
 @app.command("cleansing")
-def list_cleansing(element: Annotated[str | None, typer.Argument(help="数据元，如 citizen_id；不写则全部")] = None, as_json: Json = False) -> None:
+def list_cleansing(
+    element: Annotated[str | None, typer.Argument(help="数据元，如 citizen_id；不写则全部")] = None, as_json: Json = False
+) -> None:
     """数据元的清洗规则，按执行的先后：规则、版本、说明，以及是数据元自己声明的还是类型缺省的。
 
     例：districtlake catalog cleansing person_name
