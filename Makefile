@@ -60,6 +60,13 @@ $(SPARK_READY): requirements/spark.txt requirements/spark-jars.txt scripts/spark
 
 spark: $(SPARK_READY) ## add the Spark engine: pyspark, Java, Delta's JARs by checksum (docs/spark.md)
 
+.PHONY: spark-cluster spark-cluster-stop test-spark
+spark-cluster: $(SPARK_READY) ## a Spark master and two workers on this machine (WORKERS=2 WORKER_CORES=1 WORKER_MEMORY=2g SPARK_PORT=7077)
+	@deploy/spark/cluster start
+
+spark-cluster-stop: ## end them
+	@deploy/spark/cluster stop
+
 nightly: $(RUN_READY) ## run the main job: on the demonstration district, or DELIVERIES=folder
 ifeq ($(DELIVERIES),)
 	@$(BIN)/districtlake demo generate --if-missing --seed $(SEED) --days $(DAYS) --size $(SIZE)
@@ -91,6 +98,9 @@ test: $(DEV_READY) ## run the tests (at most 15 minutes on two cores)
 
 test-all: $(DEV_READY) ## the tests with the full matrices
 	@TEST_ALL=1 scripts/test $(TESTS)
+
+test-spark: $(DEV_READY) $(SPARK_READY) ## the tests of Spark, the slow ones too, on a cluster of two executor processes
+	@$(BIN)/python -m pytest tests/spark -q
 
 lint: $(DEV_READY) ## style, types, layers
 	@$(BIN)/ruff check .

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 JARS = Path(sys.prefix) / "spark-jars"
 """Where ``make spark`` puts Delta's JARs; their names and checksums: requirements/spark-jars.txt."""
 OLDEST_JAVA = 17
+LOGGING = Path(__file__).with_name("log4j2.properties")
 
 
 class SparkMissing(DistrictLakeError):
@@ -69,17 +72,38 @@ def spark_session(settings: Settings) -> SparkSession:
 
     if (standing := SparkSession.getActiveSession()) is not None:
         return standing
-    # workers run this environment's Python; SPARK_HOME so that workers and scripts find the JARs of the package
-    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    import pyspark
-
-    os.environ.setdefault("SPARK_HOME", str(Path(pyspark.__file__).parent))
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # workers run this environment's Python
+    os.environ.setdefault("SPARK_HOME", str(_home(settings)))  # so that workers and scripts find the JARs of the package
+    _quiet()
     try:
         session = SparkSession.builder.config(map=configuration(settings)).getOrCreate()
     except (PySparkException, OSError, RuntimeError) as error:
         raise SparkUnreachable.of("spark.unreachable", master=settings.spark_master, kind=type(error).__name__) from None
-    session.sparkContext.setLogLevel("ERROR")
     return session
+
+
+def _home(settings: Settings) -> Path:
+    """The folder of pip's pyspark; for ``local-cluster``, which writes its ``work`` there, a folder of the state that stands for it."""
+    import pyspark
+
+    packaged = Path(pyspark.__file__).parent
+    if not settings.spark_master.startswith("local-cluster"):
+        return packaged
+    home = settings.state / "spark" / "home"
+    home.mkdir(parents=True, exist_ok=True)
+    for part in ("bin", "jars", "python", "sbin", "conf"):
+        link, target = home / part, packaged / part
+        if target.exists() and not (link.is_symlink() and link.readlink() == target):
+            link.unlink(missing_ok=True)
+            link.symlink_to(target)
+    return home
+
+
+def _quiet() -> None:
+    """Spark's own words quote values of cells (a cast that fails names what it was given): they are kept out of logs."""
+    for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
+        logging.getLogger(name).disabled = True
+    warnings.filterwarnings("ignore", message="PySpark does not yet fully support pandas", category=FutureWarning)  # frames go by Arrow
 
 
 def stop_session() -> None:
@@ -97,6 +121,9 @@ def configuration(settings: Settings) -> dict[str, str]:
     return {
         "spark.app.name": "districtlake",
         "spark.master": settings.spark_master,
+        # errors arrive as exceptions; what the JVM logs of them quotes cells, so it is asked for, never the default
+        "spark.log.level": "WARN" if os.environ.get("DISTRICTLAKE_DEBUG") == "1" else "FATAL",
+        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={LOGGING.as_uri()}",
         "spark.driver.memory": f"{settings.spark_driver_mb}m",
         "spark.executor.memory": f"{settings.spark_executor_mb}m",
         "spark.jars": ",".join(str(path) for path in sorted(JARS.glob("*.jar"))),
