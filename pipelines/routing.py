@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from districtlake.delivery.district import District
 from districtlake.errors import DistrictLakeError, kind_and_place
 from districtlake.supervision.timeliness import updates_due
-from districtlake.tickets.deadlines import escalate
+from districtlake.tickets.deadlines import escalate, recompute_provisional
 from districtlake.tickets.feedback import verify_all
 from districtlake.tickets.outbox import Package, write_packages
 from districtlake.tickets.overdue import raise_overdue
@@ -86,6 +86,7 @@ def route(district: District, seen: Mapping[str, int] | None = None) -> Routed:
     routed.opened += len(late.new) + len(late.reopened)
     routed.closed += len(late.closed)
     routed.closed += len(verify_all(district, district.catalog, lambda resource: current(district.lake, resource)))
+    recompute_provisional(district.store, district.calendar, clock=district.clock)  # a year's file may have come into the catalogue
     routed.escalated = len(escalate(district))
     routed.packages = write_packages(
         district.store, partial(_packaged, district), district.catalog, district.settings.outbox,

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from districtlake.cli import (
+    calendar,
     catalog,
     comparisons,
     deliveries,
@@ -66,6 +67,7 @@ app.add_typer(notifications.app, name="notifications")
 app.add_typer(portal.app, name="portal")
 app.add_typer(catalog.app, name="catalog")
 app.add_typer(reference.app, name="reference")
+app.add_typer(calendar.app, name="calendar")
 app.add_typer(demo.app, name="demo")
 app.command("doctor")(doctor.doctor)
 

@@ -54,8 +54,8 @@ def _calendar() -> tuple[bool, str, str]:
     text = f"覆盖 {min(district.calendar.years)}–{max(district.calendar.years)} 年"
     missing = "、".join(map(str, dict.fromkeys(open_years)))
     if open_years:  # nothing is broken: the next year's arrangement is published late in the year
-        text += f"；{missing} 年安排未公布，跨年期限为暂定，公布后放入 catalog/calendar/"
-    return today.year not in open_years, text, "国务院公布后导入节假日历：放入 catalog/calendar/。"
+        text += f"；{missing} 年安排未公布，跨年期限为暂定，公布后：districtlake calendar import"
+    return today.year not in open_years, text, "国务院公布后导入节假日历：districtlake calendar import 文件。"
 
 
 def _disk() -> tuple[bool, str, str]:

@@ -27,6 +27,10 @@ YEAR_END = (12, 28)
 arrangement for 2019 (likewise 2006, 2007 and 2011; never earlier than 29 December)."""
 
 
+EARLIER = "earlier"
+"""Folder of the files that imports replaced."""
+
+
 class _Day(BaseModel):
     model_config = ConfigDict(frozen=True)
 
@@ -149,12 +153,12 @@ def import_year(source: Path, calendar_dir: Path) -> Path:
     """Check a year's arrangement in holiday-cn's format and put it into a catalogue's ``calendar`` folder as ``<year>.json``.
 
     Importing the same file again changes nothing. Recompute provisional deadlines afterwards
-    (``districtlake.tickets.queries.recompute_provisional``).
+    (``districtlake.tickets.queries.recompute_provisional``). The file it replaces is kept in ``earlier/<year>/`` (``revert_year``).
 
     Raises:
         CatalogError: the file is wrong, a fragment, or empty (then the arrangement is not published and nothing is imported).
     """
-    year = read_model(Path(source), YearFile)
+    year = read_year(source)
     if not year.days:
         raise CatalogError(
             f"{shown(Path(source))}, days: {year.year} lists no days; nothing was imported.",
@@ -178,8 +182,46 @@ def import_year(source: Path, calendar_dir: Path) -> Path:
             json.dump(content, file, ensure_ascii=False, indent=1)
             file.write("\n")
         os.chmod(temporary, 0o644)
+        if target.exists() and target.read_bytes() != Path(temporary).read_bytes():
+            kept = calendar_dir / EARLIER / str(year.year)
+            kept.mkdir(parents=True, exist_ok=True)
+            os.replace(target, kept / f"{len(list(kept.iterdir())) + 1}.json")
         os.replace(temporary, target)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
     return target
+
+
+def read_year(source: Path) -> YearFile:
+    """A year's arrangement from its file. Raises ``CatalogError`` naming file and key."""
+    return read_model(Path(source), YearFile)
+
+
+def revert_year(year: int, calendar_dir: Path) -> Path | None:
+    """Take back the last import of a year: the file it replaced stands again; without one the year is as it was before any import.
+
+    Returns:
+        The file that stands now, None when there is none any more.
+
+    Raises:
+        CatalogError: no file of that year was imported here.
+    """
+    target = calendar_dir / f"{year}.json"
+    if not target.exists():
+        raise CatalogError(f"{shown(target)} is not there: {year} was not imported.", hint="See: districtlake calendar list.")
+    kept = sorted((calendar_dir / EARLIER / str(year)).glob("*.json"), key=lambda path: int(path.stem))
+    if kept:
+        os.replace(kept[-1], target)
+        return target
+    target.unlink()
+    return None
+
+
+def changes_of(calendar: WorkingCalendar, year: YearFile) -> dict[date, bool]:
+    """Days that the arrangement makes another kind of day than the calendar has them: day -> whether it is a working day then."""
+    stated = {day.date: not day.isOffDay for day in year.days}
+    whole = {date(year.year, 1, 1) + timedelta(n) for n in range(366)}
+    days = sorted(stated.keys() | {day for day in whole if day.year == year.year and (day.month, day.day) < YEAR_END})
+    after = {day: stated.get(day, day.weekday() < 5) for day in days}
+    return {day: working for day, working in after.items() if working != calendar.is_working_day(day)}

@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, or_, select
 
 from districtlake.clock import SHANGHAI, Clock, local_date
 from districtlake.policy.calendar import WorkingCalendar
@@ -71,10 +71,15 @@ def received(desk: Desk, ticket: Ticket, at: datetime) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def recompute_provisional(store: Store, calendar: WorkingCalendar, *, clock: Clock, actor: str = "system") -> tuple[str, ...]:
+def recompute_provisional(
+    store: Store, calendar: WorkingCalendar, *, clock: Clock, actor: str = "system", year: int | None = None
+) -> tuple[str, ...]:
     """Recount every provisional ticket under the terms it was raised with; call it after ``policy.calendar.import_year``.
 
     Closed tickets too: whether they were handled in time depends on it. Doing it again changes nothing.
+
+    Args:
+        year: a year whose arrangement was replaced or taken back: tickets due in it or at its turn are counted again, too.
 
     Returns:
         Numbers of the tickets whose day, or its finality, changed.
@@ -82,7 +87,12 @@ def recompute_provisional(store: Store, calendar: WorkingCalendar, *, clock: Clo
     changed = []
     with store.session() as session:
         store.exclusive(session, LOCK)
-        for ticket in session.scalars(select(Ticket).where(Ticket.provisional).order_by(Ticket.number)):
+        asked: ColumnElement[bool] = Ticket.provisional.is_(True)
+        if year is not None:
+            asked = or_(asked, Ticket.due_date.between(date(year - 1, 12, 20), date(year + 1, 1, 20)))
+        for ticket in session.scalars(select(Ticket).where(asked, Ticket.received_at.is_not(None)).order_by(Ticket.number)):
+            if ticket.terms.get("unit") == DAY:
+                continue  # a day that somebody set
             assert ticket.received_at is not None, "a day is counted from a receipt"
             deadline = _counted(ticket.received_at, ticket.terms, calendar)
             if (deadline.due, deadline.provisional) == (ticket.due_date, ticket.provisional):
