@@ -25,7 +25,7 @@ from districtlake.ingestion.header import HeaderFinder
 from districtlake.ingestion.limits import Limits
 from districtlake.ingestion.report import RowNote, SheetReport
 from districtlake.ingestion.rows import Table, titles_above
-from districtlake.ingestion.workbook_guard import encrypted
+from districtlake.ingestion.workbook_guard import Told, encrypted
 from districtlake.wording.sentences import Listed
 
 _LONG = r"^-?[0-9]{16,}$"
@@ -42,7 +42,7 @@ def read_workbook(
     only_sheet: str | None,
     finder: HeaderFinder,
     limits: Limits,
-    epoch_1904: bool,
+    told: Told,
     form: Form = Form(),
 ) -> tuple[list[Table], list[SheetReport]]:
     """The tables of a workbook and what was found on each sheet: the declared one, or every visible one with a header.
@@ -66,7 +66,7 @@ def read_workbook(
         if not loaded.height:
             reports.append(SheetReport(sheet, False, reason="empty"))
             continue
-        table = _table(reader, sheet, loaded, name, finder, limits, epoch_1904, form)
+        table = _table(reader, sheet, loaded, name, finder, limits, told, form)
         if table is None:
             reports.append(SheetReport(sheet, False, reason="no header of this resource in its first rows"))
             continue
@@ -120,7 +120,7 @@ class Sheet:
     first_column: int = 0
 
 
-def sheets_of(path: Path, name: str, limits: Limits, epoch_1904: bool, only_sheet: str | None = None) -> Iterator[Sheet]:
+def sheets_of(path: Path, name: str, limits: Limits, told: Told, only_sheet: str | None = None) -> Iterator[Sheet]:
     """Every sheet with cells, in the workbook's order; or the one named (or numbered, from 0).
 
     Raises:
@@ -138,7 +138,7 @@ def sheets_of(path: Path, name: str, limits: Limits, epoch_1904: bool, only_shee
             yield Sheet(sheet, pl.DataFrame(), visible)
             continue
         grid, errors = _grid(loaded, name, limits)
-        cells = _seen(reader, sheet, grid, loaded, errors, epoch_1904, name)
+        cells = _seen(reader, sheet, grid, loaded, errors, told, name)
         yield Sheet(sheet, cells, visible, loaded.available_columns()[0].absolute_index)
 
 
@@ -150,19 +150,17 @@ def _grid(loaded: Any, name: str, limits: Limits) -> tuple[pl.DataFrame, Any]:
     return grid, errors
 
 
-def _seen(reader: Any, sheet: str, grid: pl.DataFrame, loaded: Any, errors: Any, epoch_1904: bool, name: str) -> pl.DataFrame:
-    cells = _as_seen(reader, sheet, grid, loaded.available_columns(), epoch_1904, name)
+def _seen(reader: Any, sheet: str, grid: pl.DataFrame, loaded: Any, errors: Any, told: Told, name: str) -> pl.DataFrame:
+    cells = _as_seen(reader, sheet, grid, loaded.available_columns(), told, name)
     return _with_errors(cells, errors).select(pl.when(pl.all() != "").then(pl.all()))
 
 
-def _table(
-    reader: Any, sheet: str, loaded: Any, name: str, finder: HeaderFinder, limits: Limits, epoch_1904: bool, form: Form
-) -> Table | None:
+def _table(reader: Any, sheet: str, loaded: Any, name: str, finder: HeaderFinder, limits: Limits, told: Told, form: Form) -> Table | None:
     grid, errors = _grid(loaded, name, limits)
     header = finder.find(islice(_numbered(grid), form.skip, None), form.header_rows)
     if header is None:
         return None
-    cells = _seen(reader, sheet, grid, loaded, errors, epoch_1904, name)
+    cells = _seen(reader, sheet, grid, loaded, errors, told, name)
     begin = header.row + header.rows - 1
     end = max(begin, cells.height - form.footer)
     rows = pl.int_range(begin + 1, end + 1, dtype=pl.Int64, eager=True)
@@ -177,8 +175,11 @@ def _numbered(grid: pl.DataFrame) -> Iterator[tuple[int, tuple[str | None, ...]]
     return ((number, cells) for number, cells in enumerate(grid.iter_rows(), 1))
 
 
-def _as_seen(reader: Any, sheet: str, grid: pl.DataFrame, columns: list[Any], epoch_1904: bool, name: str) -> pl.DataFrame:
-    """Numbers, dates and truth values as Excel shows them, told from texts by loading their columns once more as what they may be."""
+def _as_seen(reader: Any, sheet: str, grid: pl.DataFrame, columns: list[Any], told: Told, name: str) -> pl.DataFrame:
+    """Numbers, dates and truth values as Excel shows them, told from texts by loading their columns once more as what they may be.
+
+    Each such look costs as much as the first; what ``told`` rules out for the whole workbook needs none.
+    """
     text = pl.all()
     needs = grid.select(
         text.str.contains(_LONG).any().name.prefix("long_"),
@@ -188,10 +189,17 @@ def _as_seen(reader: Any, sheet: str, grid: pl.DataFrame, columns: list[Any], ep
         (text == "-0").any().name.prefix("zero_"),
     ).row(0, named=True)
     fits = {
-        "boolean": [at for at in grid.columns if needs[f"long_{at}"] or needs[f"truth_{at}"] or needs[f"zero_{at}"]],
-        "datetime": [at for at in grid.columns if needs[f"moment_{at}"]],
+        "boolean": [
+            at
+            for at in grid.columns
+            if (told.odd_numbers and (needs[f"long_{at}"] or needs[f"zero_{at}"])) or (told.truths and needs[f"truth_{at}"])
+        ],
+        "datetime": [at for at in grid.columns if needs[f"moment_{at}"] and told.midnights_in_text],
         "float": [at for at in grid.columns if needs[f"cut_{at}"]],
     }
+    if not told.midnights_in_text:  # then what looks like a moment is one
+        moments = [at for at in grid.columns if needs[f"moment_{at}"]]
+        grid = grid.with_columns(_moments(grid[at], grid[at], told.epoch_1904).alias(at) for at in moments)
     for dtype, concerned in fits.items():
         # As a date, a number beyond the calendar would panic: columns that hold one are looked at only where they may hold dates.
         odd = [column for column in concerned if dtype == "datetime" and grid[column].str.contains(_BEYOND_DATES).any()]
@@ -205,7 +213,7 @@ def _as_seen(reader: Any, sheet: str, grid: pl.DataFrame, columns: list[Any], ep
             loaded = _load(reader, sheet, dtype, name, indexes, skipped)
             again = pl.DataFrame(pl.from_arrow(guarded(name, loaded.to_arrow)))
             for column, kind in zip(together, again.get_columns(), strict=True):
-                seen = _REWRITE[dtype](part[column], kind, epoch_1904).alias(column)
+                seen = _REWRITE[dtype](part[column], kind, told.epoch_1904).alias(column)
                 grid = grid.with_columns(seen if rows is None else grid[column].scatter(rows.arg_true(), seen))
     return grid
 

@@ -28,7 +28,7 @@ from districtlake.ingestion.parquet import read_parquet
 from districtlake.ingestion.report import ReadReport, RowNotes, SheetReport, drift
 from districtlake.ingestion.rows import Assembled, Table, assemble, raw_schema
 from districtlake.ingestion.text import TextFile, open_text, temporary_file
-from districtlake.ingestion.workbook_guard import check_workbook, is_workbook
+from districtlake.ingestion.workbook_guard import Told, check_workbook, is_workbook
 from districtlake.ingestion.xls_guard import check_xls
 from districtlake.wording.sentences import Listed, Named
 
@@ -142,7 +142,7 @@ def _opened(path: Path, original_name: str, resource: Resource, limits: Limits, 
         return _read_workbook(path, original_name, resource, limits, content, check_workbook(path, original_name, limits))
     if content == "xls":
         check_xls(path, original_name, limits)
-        return _read_workbook(path, original_name, resource, limits, "xls", False)
+        return _read_workbook(path, original_name, resource, limits, "xls", Told())
     if content == "parquet":
         table = read_parquet(path, original_name, HeaderFinder(resource, limits.header_rows), limits)
         return _delivered([table], [], ReadReport(format="parquet"), resource, original_name)
@@ -235,9 +235,9 @@ def _read_json(path: Path, name: str, resource: Resource, limits: Limits) -> Raw
     return RawStream(iter([records.frame]), lambda: report)
 
 
-def _read_workbook(path: Path, name: str, resource: Resource, limits: Limits, kind: str, epoch_1904: bool) -> RawStream:
+def _read_workbook(path: Path, name: str, resource: Resource, limits: Limits, kind: str, told: Told) -> RawStream:
     finder = HeaderFinder(resource, limits.header_rows)
-    tables, sheets = read_workbook(path, name, resource.source.sheet, finder, limits, epoch_1904, Form.of(resource.source))
+    tables, sheets = read_workbook(path, name, resource.source.sheet, finder, limits, told, Form.of(resource.source))
     return _delivered(tables, sheets, ReadReport(format=kind), resource, name)
 
 

@@ -9,8 +9,11 @@ from __future__ import annotations
 import re
 import zipfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from xml.parsers import expat
+
+import numpy as np
 
 from districtlake.errors import IngestionError
 from districtlake.ingestion.limits import Limits
@@ -22,38 +25,55 @@ _HIGH_ROWS = ((re.compile(rb' r="[A-Za-z]*[0-9]{6}'), 999_999), (re.compile(rb' 
 _OTHER_SPELLINGS = (b"r='", b" r =", b"\tr", b"\nr", b"\rr", b" r= ")
 # A cell that holds something: <c r="AB12" ...> with content; an empty formatted one closes itself and takes no memory.
 _CELL = re.compile(rb"""<(?:\w+:)?c(?=\s)[^<>]*?\sr\s*=\s*["']([A-Za-z]+)([0-9]+)["'](?:[^<>]*[^/<>])?>""")
+# Values of cells that may be numbers that do not show as they are written: sixteen digits and more, exponents, a negative zero.
+_ODD_NUMBER = re.compile(rb"<v(?: [^>]*)?>(?:-?[0-9]{16}|[^<]*[eE]|-0)")
 _DATE_1904 = re.compile(rb'<(?:\w+:)?workbookPr[^<>]*\bdate1904="(1|true|on)"')
 _BRT_ROW, _BRT_WB_PROP = 0, 153
 _BRT_CELLS = frozenset(range(2, 12))  # RK, error, truth, number, text (in place, shared), and the four results of formulas
 _OVERLAP = 4096  # longer than any start tag of a cell
 
 
-def check_workbook(path: Path, name: str, limits: Limits) -> bool:
-    """Refuse a zip-based workbook (.xlsx, .xlsm, .xlsb, .ods) that is damaged, a zip bomb, or too wide or high to hold in memory.
+@dataclass(frozen=True)
+class Told:
+    """What the parts of a workbook tell beforehand of the cells in it; True where nobody looked.
 
-    Returns:
-        whether its dates count from 1904.
+    Attributes:
+        epoch_1904: dates count from 1904.
+        odd_numbers: a number may show otherwise than it is written. truths: a cell may be a truth value.
+        midnights_in_text: a text may look like the moments that are shown without their midnight.
+    """
+
+    epoch_1904: bool = False
+    odd_numbers: bool = True
+    truths: bool = True
+    midnights_in_text: bool = True
+
+
+def check_workbook(path: Path, name: str, limits: Limits) -> Told:
+    """Refuse a zip-based workbook (.xlsx, .xlsm, .xlsb, .ods) that is damaged, a zip bomb, or too wide or high to hold in memory.
 
     Raises:
         IngestionError: ``ingestion.damaged``, ``ingestion.encrypted``, ``ingestion.too_large``, ``ingestion.too_many_columns``.
     """
     infos = members(path, name)
     refuse_bomb(infos, path.stat().st_size, name, limits)
-    epoch_1904 = False
+    epoch_1904, found = False, _Found(all_looked_at=True)
     with path.open("rb") as file:
         for info in infos:
             if info.filename == "xl/workbook.xml":
                 epoch_1904 = bool(_DATE_1904.search(b"".join(unpacked(file, info, name))))
             elif info.filename == "content.xml":
                 _check_ods(unpacked(file, info, name), name, limits)
+                found.all_looked_at = False
             elif info.filename == "xl/workbook.bin":
                 epoch_1904 = _binary_1904(b"".join(unpacked(file, info, name)))
             elif info.filename.endswith(".bin") and "worksheet" in info.filename.lower():
                 _check_binary(b"".join(unpacked(file, info, name)), name, limits)
+                found.all_looked_at = False
             # A sheet may lie under any name; every part is read anyway, for its size and checksum.
-            elif not _surely_small(unpacked(file, info, name), limits):
+            elif not _surely_small(unpacked(file, info, name), limits, found):
                 _check_sheet(unpacked(file, info, name), name, limits)
-    return epoch_1904
+    return found.told(epoch_1904)
 
 
 def is_workbook(infos: list[zipfile.ZipInfo]) -> str | None:
@@ -66,23 +86,64 @@ def is_workbook(infos: list[zipfile.ZipInfo]) -> str | None:
     return "ods" if {"mimetype", "content.xml"} <= names else None
 
 
-def _surely_small(chunks: Iterator[bytes], limits: Limits) -> bool:
+class _Found:
+    """Evidence of odd cells, gathered while every part goes by."""
+
+    def __init__(self, all_looked_at: bool):
+        self.all_looked_at = all_looked_at
+        self.odd_numbers = self.truths = self.midnights = False
+
+    def look(self, data: bytes, otherwise: bool) -> None:
+        # What is spelled otherwise, by numbers of characters, in UTF-16, or around comments is not found by these searches.
+        if otherwise or b"\0" in data or b"<!" in data or (b"&" in data and b"&#" in data):
+            self.all_looked_at = False
+        if not self.odd_numbers:
+            self.odd_numbers = (b":v" in data and (b":v>" in data or b":v " in data)) or _ODD_NUMBER.search(data) is not None
+        self.truths = self.truths or b't="b"' in data
+        if not self.midnights:
+            codes = np.frombuffer(data, dtype=np.uint8)
+            colons = np.flatnonzero(
+                codes[: len(codes) - 3] == 58
+            )  # a blank, hours:minutes:seconds; but in a text in pieces they may lie anywhere
+            timed = (codes[colons + 3] == 58) & (codes[np.maximum(colons - 3, 0)] == 32)
+            self.midnights = bool(timed.any()) or b"<r>" in data or b":r>" in data
+
+    def told(self, epoch_1904: bool) -> Told:
+        if not self.all_looked_at:
+            return Told(epoch_1904)
+        return Told(epoch_1904, self.odd_numbers, self.truths, self.midnights)
+
+
+def _surely_small(chunks: Iterator[bytes], limits: Limits, found: _Found) -> bool:
     """Whether no sheet can be in this part that is too large, by the highest column and the digits of the highest row."""
     letters: set[bytes] = set()
-    rows, rest = 99_999, b""
+    rows, rest, small = 99_999, b"", True
     for chunk in chunks:
         data = rest + chunk
+        otherwise = _spelled_otherwise(data)
+        found.look(data, otherwise)
         letters.update(_COLUMNS.findall(data))
         for pattern, height in _HIGH_ROWS:
             if rows < height:
                 if not pattern.search(data):
                     break
                 rows = height
-        if any(spelling in data for spelling in _OTHER_SPELLINGS):
-            return False
+        if otherwise:
+            small = False
+            break
         rest = data[-64:]
     columns = max((_column(letter) for letter in letters), default=0)
-    return columns <= limits.max_columns and columns * rows <= limits.max_cells
+    return small and columns <= limits.max_columns and columns * rows <= limits.max_cells
+
+
+def _spelled_otherwise(data: bytes) -> bool:
+    """Whether an address may be spelled as no spreadsheet program spells it. Nearly always it has none of the characters for that."""
+    if not any(mark in data for mark in (b"'", b"\t", b"\n", b"\r")):
+        codes = np.frombuffer(data, dtype=np.uint8)
+        blank, equals = codes == 32, codes == 61
+        if not (blank[:-1] & equals[1:]).any() and not (equals[:-1] & blank[1:]).any():
+            return False
+    return any(spelling in data for spelling in _OTHER_SPELLINGS)
 
 
 def _check_sheet(chunks: Iterator[bytes], name: str, limits: Limits) -> None:

@@ -26,7 +26,7 @@ from districtlake.ingestion.parquet import parquet_cells
 from districtlake.ingestion.read import content_of, empty_file, refuse_foreign, refuse_size
 from districtlake.ingestion.report import RowNote
 from districtlake.ingestion.text import TextFile, temporary_file
-from districtlake.ingestion.workbook_guard import check_workbook
+from districtlake.ingestion.workbook_guard import Told, check_workbook
 from districtlake.ingestion.xls_guard import check_xls
 from districtlake.inspection.found import Decision, FoundFile, FoundTable, Wanted
 from districtlake.inspection.layout import Row, arrange
@@ -63,7 +63,7 @@ def _read(path: Path, found: FoundFile, wanted: Wanted, limits: Limits, stack: E
         _workbook(path, found, wanted, limits, content, check_workbook(path, name, limits))
     elif content == "xls":
         check_xls(path, name, limits)
-        _workbook(path, found, wanted, limits, "xls", False)
+        _workbook(path, found, wanted, limits, "xls", Told())
     elif content == "parquet":
         found.format = "parquet"
         names, cells, odd = parquet_cells(path, name, limits)
@@ -86,11 +86,11 @@ def _for_json(limits: Limits) -> Limits:
 
 
 # workbooks -----------------------------------------------------------------------------------------------------------
-def _workbook(path: Path, found: FoundFile, wanted: Wanted, limits: Limits, kind: str, epoch_1904: bool) -> None:
+def _workbook(path: Path, found: FoundFile, wanted: Wanted, limits: Limits, kind: str, told: Told) -> None:
     found.format = kind
-    if epoch_1904:
+    if told.epoch_1904:
         found.decisions.append(Decision("dates", "1904", "工作簿声明日期从1904年起算"))
-    for sheet in sheets_of(path, found.name, limits, epoch_1904, wanted.sheet):
+    for sheet in sheets_of(path, found.name, limits, told, wanted.sheet):
         if not sheet.cells.width:
             found.tables.append(_whole_table(sheet.name, len(found.tables), [], pl.DataFrame(), []))
             found.tables[-1].hidden = not sheet.visible

@@ -14,12 +14,16 @@ from pathlib import Path
 from typing import Any
 
 import openpyxl
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from districtlake.errors import IngestionError
+from districtlake.ingestion import read
 from districtlake.ingestion.limits import Limits
 from districtlake.ingestion.read import RawDelivery, raw_schema, read_file
+from districtlake.ingestion.workbook_guard import Told, check_workbook
 from districtlake.inspection.found import Wanted
 from districtlake.inspection.read import opened
 from tests.property.test_ingestion_properties import ITEMS, resource
@@ -168,7 +172,7 @@ def lines(content: bytes, delivery: RawDelivery) -> None:
     if delivery.report.format != "ndjson":
         return
     text = content.decode(delivery.report.encoding).removeprefix("\ufeff")
-    filled = [line for line in text.split("\n") if line.strip("\x1e \t\r")]
+    filled = [line for line in text.split("\n") if line.strip("\ufeff\x1e \t\r")]
     assert delivery.frame.height == len(filled), f"{len(filled)} lines, {delivery.frame.height} rows"
 
 
@@ -196,6 +200,7 @@ def workbook(content: bytes, delivery: RawDelivery) -> None:
     """Rows below the header that openpyxl finds filled are delivered or noted. (Where openpyxl fails, or the sheet gives cells no rightful place, nothing is said.)"""
     if delivery.report.format != "xlsx":
         return
+    assert looked_at_twice(content).equals(delivery.frame), "what the parts of the workbook told beforehand was wrong"
     try:
         book = openpyxl.load_workbook(io.BytesIO(content), data_only=True)
         sheets = {sheet.title: [(row[0].row, [cell.value for cell in row]) for row in sheet.iter_rows()] for sheet in book.worksheets}
@@ -209,6 +214,17 @@ def workbook(content: bytes, delivery: RawDelivery) -> None:
         noted = {note.row for note in delivery.report.skipped.first if note.sheet == part.name}
         given = set(delivery.frame.filter(delivery.frame["_sheet"] == part.name)["_row"])
         assert not seen - noted - given, f"rows nobody speaks of: {sorted(seen - noted - given)[:5]}"
+
+
+def looked_at_twice(content: bytes) -> pl.DataFrame:
+    """The raw frame of a workbook of which nothing is told beforehand: every doubtful cell is looked at again."""
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        path = Path(folder, "delivered")
+        path.write_bytes(content)
+        patch.setattr(read, "check_workbook", lambda *given: Told(check_workbook(*given).epoch_1904))
+        found = delivered(path, "d.xlsx")
+    assert isinstance(found, RawDelivery), found
+    return found.frame
 
 
 def _inner(content: bytes, delivery: RawDelivery) -> None:
