@@ -26,7 +26,14 @@ def members(path: Path, name: str) -> list[zipfile.ZipInfo]:
     try:
         with zipfile.ZipFile(path) as packed:
             infos = [info for info in packed.infolist() if not info.is_dir()]
-    except (zipfile.BadZipFile, NotImplementedError, struct.error, ValueError, EOFError) as error:
+    except (
+        zipfile.BadZipFile,
+        NotImplementedError,
+        struct.error,
+        ValueError,
+        EOFError,
+        IndexError,
+    ) as error:  # IndexError: a file without a name
         raise _damaged(name) from error
     if any(info.flag_bits & 1 for info in infos):
         raise IngestionError.of("reading.encrypted", code="ingestion.encrypted", file=name)

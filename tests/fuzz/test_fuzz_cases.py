@@ -49,6 +49,15 @@ def test_a_zip_whose_directory_is_cut_is_damaged(tmp_path: Path, offset: int) ->
     assert judge("zip", "d.zip", moved, tmp_path) == "ingestion.damaged"
 
 
+def test_a_zip_with_a_file_without_a_name_is_damaged(tmp_path: Path) -> None:
+    content = packed({"a.csv": HEADER.encode()})
+    place = content.rindex(b"PK\x01\x02")
+    nameless = content[: place + 28] + struct.pack("<H", 0) + content[place + 30 : place + 46] + content[place + 51 :]
+    end = nameless.rindex(b"PK\x05\x06")
+    nameless = nameless[: end + 12] + struct.pack("<I", end - place) + nameless[end + 16 :]
+    assert judge("zip", "d.zip", nameless, tmp_path) == "ingestion.damaged"
+
+
 def test_a_spreadsheet_in_an_encoding_nobody_knows_is_damaged(tmp_path: Path) -> None:
     import io
     import zipfile
