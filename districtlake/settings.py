@@ -24,7 +24,7 @@ class Settings(BaseModel):
     DISTRICTLAKE_NIGHTLY_AT, DISTRICTLAKE_NIGHTLY_GRACE_HOURS; of mails and webhooks DISTRICTLAKE_SMTP_HOST, DISTRICTLAKE_SMTP_PORT,
     DISTRICTLAKE_SMTP_SECURITY, DISTRICTLAKE_SMTP_CA_FILE, DISTRICTLAKE_SMTP_USER, DISTRICTLAKE_SMTP_PASSWORD_FILE,
     DISTRICTLAKE_MAIL_FROM, DISTRICTLAKE_PORTAL_URL, DISTRICTLAKE_WEBHOOK_HOSTS (separated by commas); of the portal
-    DISTRICTLAKE_UPLOAD_MB; of the Spark engine DISTRICTLAKE_SPARK_MASTER, DISTRICTLAKE_SPARK_DRIVER_MB,
+    DISTRICTLAKE_UPLOAD_MB; of databases as sources DISTRICTLAKE_DATABASES_FILE; of the Spark engine DISTRICTLAKE_SPARK_MASTER, DISTRICTLAKE_SPARK_DRIVER_MB,
     DISTRICTLAKE_SPARK_EXECUTOR_MB, DISTRICTLAKE_SPARK_PARTITIONS, DISTRICTLAKE_SPARK_UI.
     """
 
@@ -54,6 +54,9 @@ class Settings(BaseModel):
     upload_mb: int = Field(default=200, gt=0)  # one file handed in through the portal; larger ones come through the inbox
     webhook_hosts: str = ""  # the only places that may be called: host, host:port, or http://host:port where there is no TLS
 
+    databases_file: Path | None = (
+        None  # addresses of agencies' databases with their passwords; None: secrets/databases.yaml of the state folder
+    )
     spark_master: str = "local[*]"  # or local-cluster[2,1,2048], spark://host:7077, yarn, k8s://…
     spark_driver_mb: int = Field(default=2048, gt=0)
     spark_executor_mb: int = Field(default=2048, gt=0)
@@ -68,6 +71,11 @@ class Settings(BaseModel):
         if given and not (address.scheme in ("http", "https") and address.hostname and plain):
             raise ValueError("write scheme and host only, such as https://portal.district.example")
         return given.rstrip("/")
+
+    @property
+    def databases(self) -> Path:
+        """YAML, connection -> address, of the agencies' databases; only its owner may read it."""
+        return self.databases_file or self.secrets / "databases.yaml"
 
     @property
     def secrets(self) -> Path:
@@ -144,6 +152,7 @@ _SCALARS = {
     "portal_url": "DISTRICTLAKE_PORTAL_URL",
     "upload_mb": "DISTRICTLAKE_UPLOAD_MB",
     "webhook_hosts": "DISTRICTLAKE_WEBHOOK_HOSTS",
+    "databases_file": "DISTRICTLAKE_DATABASES_FILE",
     "spark_master": "DISTRICTLAKE_SPARK_MASTER",
     "spark_driver_mb": "DISTRICTLAKE_SPARK_DRIVER_MB",
     "spark_executor_mb": "DISTRICTLAKE_SPARK_EXECUTOR_MB",

@@ -129,11 +129,17 @@ def _sentence(error: Exception) -> str:
 
 
 def _receive(district: Any, inbox: Path | None, emit: Emit) -> dict[str, Any]:
+    from districtlake.delivery.fetch import fetch, fetched_resources
     from districtlake.delivery.receive import receive
 
+    asked = fetched_resources(district)
+    fetched = fetch(district, asked, tell=lambda resource, rows: emit("progress", message=f"{resource}：已读 {rows:,} 行"))
     received = receive(district, inbox, tell=lambda message: emit("progress", message=message))
     told = {
-        "new": len(received.new), "known": received.known, "growing": received.growing,
+        "fetched": [
+            {"resource": one.resource, "rows": one.rows, "delivery": one.delivery, "error": one.error.as_dict() if one.error else None} for one in fetched
+        ],
+        "new": len(received.new) + sum(bool(one.delivery) for one in fetched), "known": received.known, "growing": received.growing,
         "duplicates": [{"file": file, "repeats": twin} for file, twin in received.duplicates],
         "notices": [{"code": n.code, "message": n.message, "hint": n.hint, "path": n.relative} for n in received.notices],
     }  # fmt: skip

@@ -106,7 +106,13 @@ def _elements(context: Context) -> Iterator[Finding]:
             yield Finding(file, f"{element.id}.codes", problem, "Write 'kind: code', or delete 'codes'.")
         for fault in kinds[element.kind].faults_of(element):
             problem, _, remedy = fault.partition("; ")
-            yield Finding(file, f"{element.id}.options", problem, f"{remedy[:1].upper()}{remedy[1:]}." if remedy else "Correct the option.")
+            place = "cleansing" if fault.startswith("cleansing:") else "options"
+            yield Finding(
+                file,
+                f"{element.id}.{place}",
+                problem.removeprefix("cleansing: "),
+                f"{remedy[:1].upper()}{remedy[1:]}." if remedy else "Correct the option.",
+            )
         value_type = context.value_type(element)
         if value_type is not None and element.data_type not in _DATA_TYPES[value_type]:
             problem = f"data type '{element.data_type}' contradicts kind '{element.kind}', whose values are {value_type}s"
@@ -296,6 +302,34 @@ def _globs(context: Context) -> Iterator[Finding]:
                 yield Finding(resource.file, "source.corrections", problem, "Write a narrower corrections pattern.")
 
 
+def _databases(context: Context) -> Iterator[Finding]:
+    """A query only reads, and is one statement. Its tables and columns are the database's to judge."""
+    for resource in context.catalog.resources.values():
+        source = resource.source.database
+        if source is None or source.query is None:
+            continue
+        if (fault := _not_one_select(source.query)) is not None:
+            yield Finding(resource.file, "source.database.query", fault, "Write one SELECT that changes and locks nothing.")
+
+
+def _not_one_select(query: str) -> str | None:
+    import sqlglot
+    from sqlglot import exp
+
+    for dialect in ("postgres", "mysql"):  # which of them it is, the address says, and that is not in the catalogue
+        try:
+            statements = [one for one in sqlglot.parse(query, read=dialect) if one is not None]
+        except sqlglot.errors.SqlglotError:
+            continue
+        if len(statements) != 1:
+            return f"the query is {len(statements)} statements"
+        (statement,) = statements
+        if not isinstance(statement, exp.Query) or statement.find(exp.Into, exp.Lock, exp.Insert, exp.Update, exp.Delete, exp.Command):
+            return "the query does not only read"
+        return None
+    return "the query is SQL neither of PostgreSQL nor of MySQL"
+
+
 def _duplicate_collection(context: Context) -> Iterator[Finding]:
     """Article 10 paragraph 4, Article 12: what can be had through sharing is not collected again."""
     for one in duplicates(context.catalog):
@@ -360,6 +394,7 @@ CROSS_CHECKS: tuple[Callable[[Context], Iterator[Finding]], ...] = (
     _resources,
     _codes,
     _globs,
+    _databases,
     _duplicate_collection,
     _facts,
     _comparisons,

@@ -16,6 +16,7 @@ from districtlake.catalog.models import (
     Agency,
     Check,
     CodeList,
+    Database,
     Element,
     Item,
     Library,
@@ -31,6 +32,7 @@ from districtlake.catalog.yaml_file import CatalogFault, file_name, line_of
 _PARTS: dict[str, type[BaseModel]] = {
     "items": Item,
     "source": Source,
+    "database": Database,
     "sharing": Sharing,
     "opening": Opening,
     "references": Reference,

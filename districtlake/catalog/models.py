@@ -6,7 +6,6 @@ elements described by the 17 attributes of DB33/T 2426-2022.
 
 from __future__ import annotations
 
-import re
 from datetime import date
 from typing import Annotated, Any, Literal
 
@@ -32,11 +31,13 @@ from districtlake.catalog.parts import (
     Sensitivity,
     Severity,
     Terms,
+    compiled,
     normal_text,
 )
+from districtlake.catalog.sources import Database, ManifestSource, Operation, Source
 
 __all__ = [
-    "COLUMN_ARGUMENTS", "DELIVERY_COLUMNS", "DIMENSION_TITLES", "Agency", "Aspect", "Catalog", "Check", "CodeList", "Comparison", "Cycle", "Dimension", "Element",
+    "COLUMN_ARGUMENTS", "DELIVERY_COLUMNS", "DIMENSION_TITLES", "Agency", "Aspect", "Catalog", "Check", "CodeList", "Comparison", "Cycle", "Database", "Dimension", "Element",
     "Fact", "Frozen", "Identifier", "Item", "Library", "ManifestSource", "Mart", "MartColumn", "Mode", "NonEmpty", "OnFailure", "Opening", "Operation", "Reference", "Resource", "RuleId",
     "SampleQuery", "Sensitivity", "Severity", "Sharing", "Source", "Terms",
 ]  # fmt: skip
@@ -187,123 +188,13 @@ class Item(Frozen):
     @field_validator("pattern")
     @classmethod
     def _compiles(cls, value: str | None) -> str | None:
-        return _compiled(value)
+        return compiled(value)
 
     @field_validator("name")
     @classmethod
     def _not_reserved(cls, value: str) -> str:
         if "__" in value:
             raise ValueError("two underscores in a row are reserved; use one")
-        return value
-
-
-def _compiled(value: str | None) -> str | None:
-    if value is not None:
-        try:
-            re.compile(value)
-        except re.error as error:
-            raise ValueError(f"'{value}' is no regular expression: {error}") from error
-    return value
-
-
-class Operation(Frozen):
-    """The column that says what each row of an increment does (操作标识), and the spellings of the three operations."""
-
-    column: NonEmpty  # its header
-    insert: Annotated[tuple[NonEmpty, ...], Field(min_length=1)] = ("I",)
-    update: Annotated[tuple[NonEmpty, ...], Field(min_length=1)] = ("U",)
-    delete: Annotated[tuple[NonEmpty, ...], Field(min_length=1)] = ("D",)
-
-    @field_validator("insert", "update", "delete", mode="before")
-    @classmethod
-    def _one_or_many(cls, value: object) -> object:
-        many = value if isinstance(value, (list, tuple)) else (value,)
-        return tuple(str(one) if isinstance(one, int) and not isinstance(one, bool) else one for one in many)
-
-    @model_validator(mode="after")
-    def _told_apart(self) -> Operation:
-        if len(self.spellings()) < len(self.insert) + len(self.update) + len(self.delete):
-            raise ValueError(
-                "insert, update and delete of 'operation' share a spelling (case and width make no difference); tell them apart"
-            )
-        return self
-
-    def spellings(self) -> dict[str, str]:
-        """Normalised spelling -> "insert", "update" or "delete"."""
-        return {normal_text(text): name for name in ("insert", "update", "delete") for text in getattr(self, name)}
-
-
-class ManifestSource(Frozen):
-    """The lists (对账清单) that say what an agency's files of a resource hold; side files like ``x.csv.md5`` need no declaration."""
-
-    files: Annotated[tuple[NonEmpty, ...], Field(min_length=1)] | tuple[()] = ()  # globs, as those of ``Source.files``
-    required: bool = False  # a file waits in the inbox until a manifest names it
-
-    @field_validator("files", mode="before")
-    @classmethod
-    def _one_or_many(cls, value: object) -> object:
-        return (value,) if isinstance(value, str) else value
-
-
-class Source(Frozen):
-    """How the agency delivers. Globs match the file's name (or its path below the agency's folder), case-insensitively."""
-
-    files: Annotated[tuple[NonEmpty, ...], Field(min_length=1)]
-    mode: Mode
-    corrections: tuple[NonEmpty, ...] = ()  # globs of files that hold corrected rows only
-    max_shrink: Annotated[float, Field(ge=0, le=1)] | None = 0.1  # snapshot: largest share of keys that may vanish; None: any
-    period: str | None = None  # regex over the file name; groups year, month, day give the data's date
-    sheet: str | None = None  # the sheet with the data; default: every sheet that has the header
-    encoding: str | None = None  # declared only when the ladder BOM, UTF-8, GB18030 does not do
-    delimiter: str | None = None  # itself, or tab, space (any number of them), none (one column)
-    quote: Annotated[str, Field(pattern=r"^(.|none)$")] | None = None  # default: the double quotation mark
-    escape: Annotated[str, Field(pattern=r"^(.|none)$")] | None = None  # what stands before a quote or delimiter that is a character
-    comment: NonEmpty | None = None  # what lines that are no data begin with
-    header_rows: Annotated[int, Field(ge=1, le=20)] = 1  # rows that make the header together, from the one that is found on
-    skip: Annotated[int, Field(ge=0)] = 0  # lines (rows of a sheet) at the top that are passed over
-    footer: Annotated[int, Field(ge=0)] = 0  # rows at the end that are passed over
-    # JSON: where the records lie, e.g. data.rows; default: the root array, or the only array of objects among the root's members
-    records: Annotated[str, Field(pattern=r"^[^.\s]+(\.[^.\s]+)*$")] | None = None
-
-    manifest: ManifestSource = ManifestSource()
-    operation: Operation | None = None  # mode incremental: rows say whether they insert, update or delete
-
-    @model_validator(mode="after")
-    def _operations_need_increments(self) -> Source:
-        if self.operation is not None and self.mode != "incremental":
-            raise ValueError(
-                f"'operation' goes with mode: incremental, not {self.mode} (there the file says by itself what is gone); delete one"
-            )
-        return self
-
-    @field_validator("manifest", mode="before")
-    @classmethod
-    def _globs_of_manifests(cls, value: object) -> object:
-        return {"files": value} if isinstance(value, (str, list, tuple)) else value
-
-    @field_validator("files", "corrections", mode="before")
-    @classmethod
-    def _one_or_many(cls, value: object) -> object:
-        return (value,) if isinstance(value, str) else value
-
-    @field_validator("max_shrink", mode="before")
-    @classmethod
-    def _percent(cls, value: object) -> object:
-        if isinstance(value, str) and value.strip().endswith("%"):
-            try:
-                return float(value.strip()[:-1]) / 100
-            except ValueError as error:
-                raise ValueError(f"'{value}' is no percentage; write for example 10% or 0.1") from error
-        return value
-
-    @field_validator("period")
-    @classmethod
-    def _dates_the_data(cls, value: str | None) -> str | None:
-        if _compiled(value) is None:
-            return None
-        groups = set(re.compile(str(value)).groupindex)
-        if "year" not in groups or groups - {"year", "month", "day"} or ("day" in groups and "month" not in groups):
-            raise ValueError("period must name the groups (?P<year>…), (?P<year>…)(?P<month>…) or year, month and day")
         return value
 
 

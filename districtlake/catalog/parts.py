@@ -170,3 +170,13 @@ class Check(Terms):
         if "mostly" in self.arguments:
             raise ValueError("tolerance and mostly both say how many rows may fail; keep one of them")
         return self
+
+
+def compiled(value: str | None) -> str | None:
+    """The pattern itself. Raises ``ValueError`` when it is no regular expression."""
+    if value is not None:
+        try:
+            re.compile(value)
+        except re.error as error:
+            raise ValueError(f"'{value}' is no regular expression: {error}") from error
+    return value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+from contextlib import nullcontext
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,12 +12,12 @@ from typing import Annotated, Any
 import typer
 
 from districtlake.cli.options import Agency, Json, Limit, Reason, Resource, Yes
-from districtlake.cli.output import console, show_json, show_rows
+from districtlake.cli.output import console, errors, show_json, show_rows
 from districtlake.delivery.states import TITLES as STATES
 from districtlake.errors import DistrictLakeError, OperationRefused
 from districtlake.wording.sentences import Listed
 
-app = typer.Typer(help="交付：列出、提交、放行、撤回、重新处理。", no_args_is_help=True)
+app = typer.Typer(help="交付：列出、提交、读取数据库、放行、撤回、重新处理。", no_args_is_help=True)
 
 
 @app.command("list")
@@ -104,6 +105,55 @@ def submit(
     if received.notices:
         notice = received.notices[0]
         raise DistrictLakeError(notice.message, hint=notice.hint, code=notice.code)
+
+
+@app.command("fetch")
+def fetch(
+    resources: Annotated[list[str] | None, typer.Argument(help="资源；也可以用 --all")] = None,
+    every: Annotated[bool, typer.Option("--all", help="全部以数据库为来源的资源")] = False,
+    whole: Annotated[bool, typer.Option("--full", help="不从上次的水位接着读，全部重读")] = False,
+    as_json: Json = False,
+) -> None:
+    """从提供单位的数据库（前置库）读取，登记为交付；下一次 nightly 处理。夜间作业也先读取。只读，不在对方库中写任何东西。
+
+    例：districtlake deliveries fetch --all
+    例：districtlake deliveries fetch housing_bureau.leases --full
+    """
+    from districtlake.delivery.district import open_district
+    from districtlake.delivery.fetch import fetch as read_databases
+    from districtlake.delivery.fetch import fetched_resources
+
+    district = open_district()
+    if every == bool(resources):
+        raise OperationRefused.of("fetch.which")
+    chosen = fetched_resources(district) if every else [district.resource(name) for name in resources or []]
+    for entry in chosen:
+        if entry.source.database is None:
+            raise OperationRefused.of("fetch.no_database", resource=entry.id)
+    quiet = as_json or not console.is_terminal
+    with nullcontext() if quiet else console.status("连接…") as status:
+        told = read_databases(
+            district, chosen, whole=whole, actor=_actor(),
+            tell=lambda resource, rows: status.update(f"{resource}：已读 {rows:,} 行") if status is not None else None,
+        )  # fmt: skip
+    rows = [
+        {
+            "resource": one.resource, "rows": one.rows, "since": one.since, "watermark": one.watermark, "delivery": one.delivery, "same_as": one.same_as,
+            "error": one.error.as_dict() if one.error else None,
+            "told": one.error.message if one.error else f"已登记 {one.delivery}" if one.delivery else f"与 {one.same_as} 相同" if one.same_as else "没有新数据",
+        }
+        for one in told
+    ]  # fmt: skip
+    if as_json:
+        show_json([{name: value for name, value in row.items() if name != "told"} for row in rows])
+    else:
+        columns = {"resource": "资源", "rows": "行数", "since": "自", "watermark": "水位", "told": "结果"}
+        show_rows(rows, columns, as_json=False, empty="没有以数据库为来源的资源：在目录中写 source.database。")
+        for one in told:
+            if one.error is not None:
+                errors.print(f"{one.resource}：{one.error.hint}", markup=False)
+    if any(one.error is not None for one in told):
+        raise typer.Exit(1)
 
 
 @app.command("release")

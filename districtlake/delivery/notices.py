@@ -5,23 +5,24 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 
 from districtlake.delivery.district import District
 from districtlake.store.tables import Notice
 
 NIGHTS = "night."
-"""Codes that begin so are of the nightly watchdog; all others are of the look into the inbox."""
+FETCHES = "database."
+"""Codes that begin so are of the nightly watchdog, and of reading databases; all others are of the look into the inbox."""
 
 
-def keep_notices(district: District, found: Iterable[tuple[str, str, str, str | None]], *, of_nights: bool = False) -> None:
+def keep_notices(district: District, found: Iterable[tuple[str, str, str, str | None]], *, family: str = "") -> None:
     """Record new notices ``(code, message, hint, path)`` once; those that the present look no longer gives are cleared.
 
     Args:
-        of_nights: the look is the watchdog's: only notices about nights are cleared; else only the others.
+        family: ``NIGHTS`` or ``FETCHES`` when it was such a look: only notices of that family are cleared; else only the others.
     """
     now = district.clock.now()
-    mine = Notice.code.startswith(NIGHTS) if of_nights else Notice.code.not_like(f"{NIGHTS}%")
+    mine = Notice.code.startswith(family) if family else and_(*(Notice.code.not_like(f"{one}%") for one in (NIGHTS, FETCHES)))
     with district.store.session() as session:
         standing = {row.fingerprint: row for row in session.scalars(select(Notice).where(Notice.cleared_at.is_(None), mine))}
         seen = set()

@@ -9,10 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from districtlake.catalog.models import Resource
 from districtlake.delivery import ledger
 from districtlake.delivery.district import District
 from districtlake.delivery.locks import lock
@@ -97,6 +99,19 @@ def submit(district: District, path: Path, resource_id: str, *, correction: bool
     return received
 
 
+def take_fetched(district: District, resource: Resource, path: Path, data_date: date, read: dict[str, Any], *, actor: str) -> Received:
+    """Register what was read from a database: ``path`` is its file, ``read`` goes into the receipt as ``fetched``."""
+    received = Received()
+    candidate = Candidate(
+        path=path, relative=f"database/{resource.agency}/{path.name}", agency=resource.agency, resource=resource.id, mode=resource.source.mode,
+        data_date=data_date, order_key=(data_date, 0, ()),
+    )  # fmt: skip
+    with lock(district.settings.locks, "receive"):
+        archived = store_file(path, district.settings.archive, settle_seconds=0, max_bytes=district.settings.max_file_mb * 2**20)
+        _register(district, candidate, archived, _signature(path), received, actor, by_hand=False, fetched=read)
+    return received
+
+
 def _take(
     district: District,
     candidate: Candidate,
@@ -173,6 +188,7 @@ def _register(
     actor: str,
     by_hand: bool,
     expected: Expected | None = None,
+    fetched: dict[str, Any] | None = None,
 ) -> None:
     now = district.clock.now()
     with district.store.session() as session:
@@ -183,13 +199,16 @@ def _register(
             received.standing.append(identifier)
             return
         twin = _twin(session, district, candidate, archived.sha256)
+        if twin and fetched and candidate.mode != "snapshot":  # only what was read before, for the overlap's sake: no statement
+            received.duplicates.append((mask_numbers(candidate.relative), twin))
+            return
         session.add(
             Delivery(
                 id=identifier, agency=candidate.agency, resource=candidate.resource, mode=candidate.mode,
                 file_name=mask_numbers(candidate.path.name), source_path=path, sha256=archived.sha256, bytes=archived.bytes,
                 data_date=candidate.data_date, order_key=order_key(candidate), received_at=now, received_by=actor,
                 state="duplicate" if twin else "pending", state_reason=f"内容与 {twin} 相同" if twin else "", attempts=0,
-                receipt={"signature": signature, "sha256": archived.sha256, "bytes": archived.bytes, **({"manifest": expected.as_dict()} if expected else {})},
+                receipt={"signature": signature, "sha256": archived.sha256, "bytes": archived.bytes, **({"manifest": expected.as_dict()} if expected else {}), **({"fetched": fetched} if fetched else {})},
                 duplicate_of=twin,
             )
         )  # fmt: skip

@@ -82,6 +82,9 @@ def attention_of(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
     dead = summary.get("messages", {}).get("dead", 0)
     if dead:
         add("warning", f"{dead} 条消息未能送达，已停止发送", remedy=DEAD_REMEDY)
+    for row in summary.get("fetched", []):
+        if row["error"]:
+            add("failed", f"{row['resource']} 的数据库未能读取", row["error"]["message"], row["error"]["hint"])
     for notice in summary["notices"]:
         add("notice", notice["message"], remedy=notice["hint"])
     order = list(LEVELS)

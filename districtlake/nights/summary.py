@@ -72,7 +72,7 @@ def night_summary(
         "comparisons": dict(comparisons),
         "before": [alarm.as_dict() for alarm in night.before],
         "alarms": [alarm.as_dict() for alarm in alarms],
-        "notices": list(received.get("notices", [])),
+        "notices": list(received.get("notices", [])), "fetched": list(received.get("fetched", [])),
         "duplicates": list(received.get("duplicates", [])),
         "left_out": [*waiting, *faults, *left_out],
         "runs": list(runs),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from districtlake.delivery.district import District
-from districtlake.delivery.notices import keep_notices
+from districtlake.delivery.notices import NIGHTS, keep_notices
 from districtlake.nights.record import Alarm, alarms_of_last_night
 
 
 def watch(district: District) -> list[Alarm]:
     """Look at the record of nights, write its alarms down as notices, clear those that no longer hold. Idempotent."""
     alarms = alarms_of_last_night(district)
-    keep_notices(district, ((alarm.code, alarm.message, alarm.hint, None) for alarm in alarms), of_nights=True)
+    keep_notices(district, ((alarm.code, alarm.message, alarm.hint, None) for alarm in alarms), family=NIGHTS)
     return alarms
