@@ -94,19 +94,21 @@ class _Found:
         self.odd_numbers = self.truths = self.midnights = False
 
     def look(self, data: bytes, otherwise: bool) -> None:
-        # What is spelled otherwise, by numbers of characters, in UTF-16, or around comments is not found by these searches.
-        if otherwise or b"\0" in data or b"<!" in data or (b"&" in data and b"&#" in data):
+        # What is spelled otherwise, by numbers of characters, in UTF-16, or around comments is not found by these searches. (Single bytes are
+        # found ten times faster than pairs.)
+        if otherwise or b"\0" in data or (b"!" in data and b"<!" in data) or (b"&" in data and b"&#" in data):
             self.all_looked_at = False
+        codes = np.frombuffer(data, dtype=np.uint8)
+        colons = np.flatnonzero(codes[: max(0, len(codes) - 3)] == 58)
+        following = codes[colons + 1]
         if not self.odd_numbers:
-            self.odd_numbers = (b":v" in data and (b":v>" in data or b":v " in data)) or _ODD_NUMBER.search(data) is not None
+            prefixed = bool(((following == 118) & ((codes[colons + 2] == 62) | (codes[colons + 2] == 32))).any())  # :v> or ":v "
+            self.odd_numbers = prefixed or _ODD_NUMBER.search(data) is not None
         self.truths = self.truths or b't="b"' in data
         if not self.midnights:
-            codes = np.frombuffer(data, dtype=np.uint8)
-            colons = np.flatnonzero(
-                codes[: len(codes) - 3] == 58
-            )  # a blank, hours:minutes:seconds; but in a text in pieces they may lie anywhere
-            timed = (codes[colons + 3] == 58) & (codes[np.maximum(colons - 3, 0)] == 32)
-            self.midnights = bool(timed.any()) or b"<r>" in data or b":r>" in data
+            timed = (codes[colons + 3] == 58) & (codes[np.maximum(colons - 3, 0)] == 32)  # a blank, hours:minutes:seconds
+            pieces = (following == 114) & (codes[colons + 2] == 62)  # a text in pieces, :r>, in which they may lie anywhere
+            self.midnights = bool((timed | pieces).any()) or b"<r>" in data
 
     def told(self, epoch_1904: bool) -> Told:
         if not self.all_looked_at:
