@@ -142,7 +142,9 @@ def by_pandas(folder: Path, case: str, target: Path) -> dict[str, Any]:
         if case == "book":
             frame = pd.read_excel(file, dtype=str, keep_default_na=False, engine="openpyxl")
         else:
-            frame = pd.read_csv(file, dtype=str, keep_default_na=False, encoding="gb18030" if case == "gb18030" else "utf-8")
+            # skipping blank lines, pandas also drops a blank at the beginning of a record that begins a buffer
+            encoding = "gb18030" if case == "gb18030" else "utf-8"
+            frame = pd.read_csv(file, dtype=str, keep_default_na=False, skip_blank_lines=False, encoding=encoding)
         frame["_delivery"], frame["_file"], frame["_sheet"], frame["_row"] = DELIVERY, file.name, None, range(2, len(frame) + 2)
         frame["_sheet"] = frame["_sheet"].astype("string[pyarrow]")
         write_deltalake(str(target), pa.Table.from_pandas(frame, preserve_index=False))
