@@ -99,8 +99,9 @@ test: $(DEV_READY) ## run the tests (at most 15 minutes on two cores)
 test-all: $(DEV_READY) ## the tests with the full matrices
 	@TEST_ALL=1 scripts/test $(TESTS)
 
-test-spark: $(DEV_READY) $(SPARK_READY) ## the tests of Spark, the slow ones too, on a cluster of two executor processes
-	@$(BIN)/python -m pytest tests/spark -q
+TEST_SPARK_MASTER ?= local-cluster[2,1,2048]
+test-spark: $(DEV_READY) $(SPARK_READY) ## the tests of Spark, the slow ones too, on a cluster of two executor processes (TEST_SPARK_MASTER)
+	@TEST_SPARK_MASTER='$(TEST_SPARK_MASTER)' $(BIN)/python -m pytest tests/spark -q
 
 lint: $(DEV_READY) ## style, types, layers
 	@$(BIN)/ruff check .

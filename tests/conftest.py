@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +15,10 @@ from districtlake.settings import PROJECT_ROOT, Settings
 from tests.demonstration import demonstration
 
 __all__ = ["demonstration"]
+
+if not hasattr(sys.modules["__main__"], "__file__"):
+    # a worker of pytest-xdist; pyspark, which Great Expectations imports where it is installed, takes it for a doctest and ends the process
+    sys.modules["__main__"].__file__ = __file__
 
 pytest.register_assert_rewrite("tests.postgres_server", "tests.either_database")  # before any test imports them
 
