@@ -126,9 +126,7 @@ def _copy(path: Path, target: int, archive_root: Path, settle_seconds: float, ma
     try:
         before = os.fstat(source)
         if not stat.S_ISREG(before.st_mode):
-            raise IngestionError(
-                f"{path.name} is not a regular file.", hint="Deliver a file, not a folder, link or device.", code="ingestion.not_a_file"
-            )
+            raise IngestionError.of("reading.not_a_file", code="ingestion.not_a_file", file=path.name)
         _refuse_large(path, before.st_size, max_bytes)
         _refuse_unsettled(path, before, os.fstat(target).st_mtime, settle_seconds)
         _refuse_open_for_writing(path, source)
@@ -155,12 +153,10 @@ def _open_source(path: Path) -> int:
     try:
         return os.open(path, flags)
     except FileNotFoundError as error:
-        raise StillBeingWritten(f"{path.name} has been moved or removed.", hint="It is read once it lies in the inbox again.") from error
+        raise StillBeingWritten.of("reading.moved", file=path.name) from error
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.ENXIO):
-            raise IngestionError(
-                f"{path.name} is a link or a device, not a file.", hint="Deliver the file itself.", code="ingestion.not_a_file"
-            ) from error
+            raise IngestionError.of("reading.not_a_file", code="ingestion.not_a_file", file=path.name) from error
         raise _source_error(path, error) from error
 
 
@@ -183,11 +179,7 @@ def _write(path: Path, target: int, chunk: bytes, archive_root: Path) -> None:
 
 def _refuse_large(path: Path, size: int, max_bytes: int) -> None:
     if size > max_bytes:
-        raise IngestionError(
-            f"{path.name} is larger than the {max_bytes:,} bytes one file may have.",
-            hint="Deliver it in parts, or raise DISTRICTLAKE_MAX_FILE_MB.",
-            code="ingestion.too_large",
-        )
+        raise IngestionError.of("reading.too_large", code="ingestion.too_large", file=path.name, size=f"{size:,}", most=f"{max_bytes:,}")
 
 
 def _refuse_unsettled(path: Path, status: os.stat_result, now: float, settle_seconds: float) -> None:
@@ -195,9 +187,7 @@ def _refuse_unsettled(path: Path, status: os.stat_result, now: float, settle_sec
     # (a sender's clock that runs ahead, kept by the copy program) would never settle: then the inode's change time counts.
     changed = status.st_mtime if status.st_mtime - now <= settle_seconds else status.st_ctime
     if now - changed < settle_seconds:
-        raise StillBeingWritten(
-            f"{path.name} was changed less than {settle_seconds:g} seconds ago.", hint="It is read at the next arrival check."
-        )
+        raise StillBeingWritten.of("reading.unsettled", file=path.name)
 
 
 def _refuse_open_for_writing(path: Path, source: int) -> None:
@@ -211,9 +201,7 @@ def _refuse_open_for_writing(path: Path, source: int) -> None:
         fcntl.fcntl(source, fcntl.F_SETLEASE, fcntl.F_UNLCK)
     except OSError as error:
         if error.errno == errno.EAGAIN:
-            raise StillBeingWritten(
-                f"{path.name} is open for writing by another program.", hint="Close it; it is read at the next arrival check."
-            ) from error
+            raise StillBeingWritten.of("reading.open_elsewhere", file=path.name) from error
         # EACCES (another owner's file), EINVAL (file system without leases): the other checks have to do.
 
 
@@ -221,12 +209,10 @@ def _refuse_changed(path: Path, before: os.stat_result, after: os.stat_result, s
     try:
         named = os.stat(path, follow_symlinks=False)
     except OSError as error:
-        raise StillBeingWritten(
-            f"{path.name} was moved or removed while it was read.", hint="It is read at the next arrival check."
-        ) from error
+        raise StillBeingWritten.of("reading.moved", file=path.name) from error
     seen = {(status.st_ino, status.st_dev, status.st_size, status.st_mtime_ns) for status in (before, after, named)}
     if len(seen) > 1 or size != after.st_size:
-        raise StillBeingWritten(f"{path.name} changed while it was read.", hint="It is read at the next arrival check.")
+        raise StillBeingWritten.of("reading.changed", file=path.name)
 
 
 def _publish(temporary: Path, target: Path, size: int) -> None:
@@ -252,21 +238,13 @@ def _sweep(incoming: Path) -> None:
 
 def _source_error(path: Path, error: OSError) -> IngestionError:
     reason = os.strerror(error.errno) if error.errno else type(error).__name__
-    return IngestionError(f"{path.name} cannot be read: {reason}.", hint="Give the service's account read permission, or deliver it again.")
+    return IngestionError.of("reading.unreadable", file=path.name, reason=reason)
 
 
 def _storage_error(path: Path, archive_root: Path, error: OSError) -> IngestionError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return IngestionError(
-            f"The disk of the archive {archive_root} is full; {path.name} was not taken in and still lies where it was delivered.",
-            hint="Free space there (or move DISTRICTLAKE_STATE to a larger disk); it is read at the next arrival check.",
-            code="ingestion.disk_full",
-            retryable=True,
-        )
+        return IngestionError.of("reading.archive_full", code="ingestion.disk_full", retryable=True, archive=archive_root, file=path.name)
     reason = os.strerror(error.errno) if error.errno else type(error).__name__
-    return IngestionError(
-        f"The archive {archive_root} cannot be written: {reason}; {path.name} still lies where it was delivered.",
-        hint="Give the service's account write permission to the archive folder.",
-        code="ingestion.archive",
-        retryable=True,
+    return IngestionError.of(
+        "reading.archive_locked", code="ingestion.archive", retryable=True, archive=archive_root, reason=reason, file=path.name
     )

@@ -17,6 +17,7 @@ from districtlake.ingestion.collect import RecordSink, no_records
 from districtlake.ingestion.json_text import CONSTANTS, Cursor, Literal, Members, parsed_line, storable, text_of, too_deep
 from districtlake.ingestion.limits import Limits
 from districtlake.ingestion.text import TextFile
+from districtlake.wording.sentences import Listed, Sentence
 
 _JSON_SUFFIXES = (".json", ".geojson", ".ndjson", ".jsonl", ".jsonlines", ".geojsonl", ".geojsons")
 _ENDED = object()
@@ -101,10 +102,12 @@ class _Reader:
         while line := file.readline(self.limits.max_line_bytes + 1):
             number += 1
             if len(line) > self.limits.max_line_bytes:
-                raise IngestionError(
-                    f"{self.name} has a line longer than {self.limits.max_line_bytes:,} characters (line {number:,}).",
-                    hint="Each record belongs on a line of its own.",
+                raise IngestionError.of(
+                    "reading.json_line_long",
                     code="ingestion.line_too_long",
+                    file=self.name,
+                    most=f"{self.limits.max_line_bytes:,}",
+                    line=f"{number:,}",
                 )
             if not line.strip("\ufeff\x1e \t\r\n"):
                 continue
@@ -113,9 +116,9 @@ class _Reader:
             except ValueError:
                 self.collector.add(number, [("#line", line.strip("\r\n"))], ["not_json"])
             except RecursionError as error:
-                raise too_deep(self.name, f"line {number:,}", self.limits) from error
+                raise too_deep(self.name, _line(number), self.limits) from error
             else:
-                self.record(number, value, f"line {number:,}")
+                self.record(number, value, _line(number))
         if not self.objects:
             raise no_records(self.name)
 
@@ -123,15 +126,15 @@ class _Reader:
         cursor = Cursor(file, self.name, self.limits)
         if cursor.peek() == "[":
             if place:
-                raise self._misplaced(place, "its root is an array")
+                raise self._misplaced(place, Sentence.of("part.place_array"))
             self._array(cursor)
         elif place:
             if not self._descend(cursor, place, []):
-                raise self._misplaced(place, f"beside it there is: {storable(', '.join(self.found.beside)) or 'nothing'}")
+                raise self._misplaced(place, Sentence.of("part.place_beside", names=storable(", ".join(self.found.beside)) or "–"))
         else:
             self._root(cursor)
         if cursor.peek():
-            raise cursor.broken("something follows the end of the document")
+            raise cursor.broken(Sentence.of("part.json_after_end"))
 
     def _descend(self, cursor: Cursor, place: list[str], above: list[str]) -> bool:
         """Read the array at ``place`` in the object that begins here; whether it was there."""
@@ -139,7 +142,7 @@ class _Reader:
         for member in cursor.members():
             if member != place[0] or seen:
                 if member == place[0]:
-                    raise self._misplaced([*above, member], "it is there twice")
+                    raise self._misplaced([*above, member], Sentence.of("part.place_twice"))
                 self.found.beside.append(".".join([*above, member]))
                 cursor.value()
                 continue
@@ -151,7 +154,7 @@ class _Reader:
             elif kind == "{" and len(place) > 1:
                 seen = self._descend(cursor, place[1:], [*above, member])
             else:
-                raise self._misplaced([*above, *place], "it is no array of objects")
+                raise self._misplaced([*above, *place], Sentence.of("part.place_no_array"))
         return seen
 
     def _root(self, cursor: Cursor) -> None:
@@ -173,10 +176,11 @@ class _Reader:
             elif cursor.peek() == "{":
                 arrays.append(member)
                 if len(arrays) > 1:
-                    raise IngestionError(
-                        f"{self.name} holds several arrays of objects: {storable(', '.join(arrays))}.",
-                        hint="Name the one with the records under source.records.",
+                    raise IngestionError.of(
+                        "reading.several_arrays",
                         code="ingestion.records",
+                        file=self.name,
+                        arrays=Listed.of(storable(name) for name in arrays),
                     )
                 self._elements(cursor, values)
             else:
@@ -186,7 +190,7 @@ class _Reader:
         elif len(empty) == 1 and not self._is_record(members):
             self.found.records = empty[0]
         else:
-            self.record(1, members, "the document")
+            self.record(1, members, _record(1))
             return
         if members.first("type") == "FeatureCollection":
             self.found.format = "geojson"
@@ -212,21 +216,17 @@ class _Reader:
     def _elements(self, cursor: Cursor, values: Iterator[None]) -> None:
         """The records of an array that is not empty; ``values`` stands before its first."""
         number = 1
-        self.record(number, cursor.value(), f"record {number:,}")
+        self.record(number, cursor.value(), _record(number))
         for number, _ in enumerate(values, 2):
-            self.record(number, cursor.value(), f"record {number:,}")
+            self.record(number, cursor.value(), _record(number))
         if not self.objects:
             raise no_records(self.name)
 
-    def _misplaced(self, place: list[str], why: str) -> IngestionError:
-        return IngestionError(
-            f"{self.name} has no records at {'.'.join(place)} (source.records): {why}.",
-            hint="Deliver the document as agreed, or correct source.records in the catalogue.",
-            code="ingestion.records",
-        )
+    def _misplaced(self, place: list[str], why: Sentence) -> IngestionError:
+        return IngestionError.of("reading.misplaced", code="ingestion.records", file=self.name, place=".".join(place), why=why)
 
     # what a record is ------------------------------------------------------------------------------------------------
-    def record(self, number: int, value: Any, where: str) -> None:
+    def record(self, number: int, value: Any, where: Sentence) -> None:
         """One element as a row. What is no object is delivered as a row without items, so that its agency is told."""
         try:
             if not isinstance(value, Members):
@@ -290,3 +290,11 @@ def _point(geometry: Any) -> list[Any] | None:
 
 def _text(value: Any, depth: int) -> str | None:
     return "null" if value is None else text_of(value, depth)
+
+
+def _line(number: int) -> Sentence:
+    return Sentence.of("part.at_line", number=f"{number:,}")
+
+
+def _record(number: int) -> Sentence:
+    return Sentence.of("part.at_record", number=f"{number:,}")

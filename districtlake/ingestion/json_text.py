@@ -14,6 +14,7 @@ from typing import IO, Any
 
 from districtlake.errors import IngestionError
 from districtlake.ingestion.limits import Limits
+from districtlake.wording.sentences import Sentence
 
 CHUNK = 1 << 18
 _BLANK = re.compile(r"[ \t\n\r\ufeff\x1e]*")  # a record separator (RFC 7464) or a stray byte order mark says nothing
@@ -116,12 +117,12 @@ class Cursor:
 
     def need(self, wanted: str) -> None:
         if not self.take(wanted):
-            raise self.broken(f"'{wanted}' is missing")
+            raise self.broken(Sentence.of("part.json_sign", sign=wanted))
 
     def value(self) -> Any:
         """The next value, whole."""
         if not self.peek():
-            raise self.broken("a value is missing")
+            raise self.broken(Sentence.of("part.json_value"))
         while True:
             try:
                 value, end = _DECODER.raw_decode(self._buffer, self._at)
@@ -129,9 +130,9 @@ class Cursor:
                 cut = error.pos >= len(self._buffer) - _NEAR_THE_END or error.msg.startswith("Unterminated")
                 if not cut or not self._grow():
                     self._at = min(error.pos, len(self._buffer))
-                    raise self.broken(error.msg[:1].lower() + error.msg[1:]) from error
+                    raise self.broken(Sentence.of("part.json_spelling")) from error
             except RecursionError as error:
-                raise too_deep(self.name, f"line {self.line:,}", self.limits) from error
+                raise too_deep(self.name, Sentence.of("part.at_line", number=f"{self.line:,}"), self.limits) from error
             else:
                 # a number at the buffer's end may go on
                 if end < len(self._buffer) or not self._grow():
@@ -147,7 +148,7 @@ class Cursor:
             return
         while True:
             if self.peek() != '"':
-                raise self.broken("a member's name in quotation marks is missing")
+                raise self.broken(Sentence.of("part.json_member"))
             name = self.value()
             self.need(":")
             yield name
@@ -168,20 +169,12 @@ class Cursor:
             self.need("]")
             return
 
-    def broken(self, what: str) -> IngestionError:
+    def broken(self, what: Sentence) -> IngestionError:
         """The error that the text is no JSON here; near an end that is no end of a document, that it was cut off."""
         at_the_end = not self.peek()
         if at_the_end or (self._ended and not self._buffer.rstrip().endswith(("}", "]"))):
-            return IngestionError(
-                f"{self.name} ends in the middle of its JSON (line {self.line:,}): it was cut off.",
-                hint="Export it again and deliver it whole.",
-                code="ingestion.damaged",
-            )
-        return IngestionError(
-            f"{self.name} is no valid JSON: in line {self.line:,}, {what}.",
-            hint="Let a program write the file rather than a person: every text in quotation marks, commas between, none at the end.",
-            code="ingestion.json",
-        )
+            return IngestionError.of("reading.json_cut_off", code="ingestion.damaged", file=self.name, line=f"{self.line:,}")
+        return IngestionError.of("reading.json_invalid", code="ingestion.json", file=self.name, line=f"{self.line:,}", what=what)
 
     def _more(self, size: int) -> bool:
         if self._ended:
@@ -203,10 +196,12 @@ class Cursor:
         return self._more(max(CHUNK, waiting))
 
     def too_long(self) -> IngestionError:
-        return IngestionError(
-            f"{self.name} has a JSON value longer than {self.limits.max_line_bytes:,} characters (line {self.line:,}).",
-            hint="Each record belongs into an object of its own; if the records lie deeper, name their place under source.records.",
+        return IngestionError.of(
+            "reading.json_value_long",
             code="ingestion.line_too_long",
+            file=self.name,
+            most=f"{self.limits.max_line_bytes:,}",
+            line=f"{self.line:,}",
         )
 
 
@@ -215,9 +210,5 @@ def parsed_line(line: str) -> Any:
     return _DECODER.decode(line.strip("\ufeff\x1e \t\r\n"))
 
 
-def too_deep(name: str, where: str, limits: Limits) -> IngestionError:
-    return IngestionError(
-        f"{name}: {where} is nested more than {limits.max_depth} deep.",
-        hint="Deliver the data as a flat list of objects.",
-        code="ingestion.too_deep",
-    )
+def too_deep(name: str, where: Sentence, limits: Limits) -> IngestionError:
+    return IngestionError.of("reading.too_deep", code="ingestion.too_deep", file=name, where=where, most=limits.max_depth)

@@ -54,12 +54,7 @@ def refuse_bomb(infos: list[zipfile.ZipInfo], packed_bytes: int, name: str, limi
     """Judge by the sizes the zip itself states; ``unpacked`` then holds it to them."""
     total = sum(info.file_size for info in infos)
     if total > limits.max_bytes or (total > _SMALL and total > limits.max_ratio * max(packed_bytes, 1)):
-        raise IngestionError(
-            f"{name} unpacks from {packed_bytes:,} to {total:,} bytes, more than the limits of {limits.max_bytes:,} bytes "
-            f"and {limits.max_ratio} to 1 allow.",
-            hint="Deliver the data unpacked or in parts; for a workbook, delete the empty formatted rows and columns and save it again.",
-            code="ingestion.too_large",
-        )
+        raise _bomb(name, packed_bytes, total, limits)
 
 
 def unpacked(file: IO[bytes], info: zipfile.ZipInfo, name: str) -> Iterator[bytes]:
@@ -124,15 +119,17 @@ def extract_gzip(path: Path, name: str, limits: Limits, target: IO[bytes]) -> No
             while chunk := file.read(CHUNK):
                 size += len(chunk)
                 if size > limits.max_bytes or (size > _SMALL and size > limits.max_ratio * packed_bytes):
-                    raise IngestionError(
-                        f"{name} unpacks from {packed_bytes:,} to over {size:,} bytes, beyond the limits of {limits.max_bytes:,} bytes "
-                        f"and {limits.max_ratio} to 1.",
-                        hint="Deliver the data unpacked or in parts.",
-                        code="ingestion.too_large",
-                    )
+                    raise _bomb(name, packed_bytes, size, limits)
                 target.write(chunk)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise _damaged(name) from error
+
+
+def _bomb(name: str, packed: int, total: int, limits: Limits) -> IngestionError:
+    return IngestionError.of(
+        "reading.bomb", code="ingestion.too_large", file=name, packed=f"{packed:,}", total=f"{total:,}", most=f"{limits.max_bytes:,}",
+        ratio=limits.max_ratio,
+    )  # fmt: skip
 
 
 def _damaged(name: str) -> IngestionError:

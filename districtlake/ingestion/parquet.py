@@ -72,7 +72,7 @@ def _check(footer: Any, size: int, name: str, limits: Limits) -> None:
     unpacked = sum(max(footer.row_group(at).total_byte_size, 0) for at in range(footer.num_row_groups))
     cells = footer.num_rows * footer.num_columns
     if unpacked > limits.max_bytes or cells > max(limits.max_cells, limits.max_ratio * size):
-        raise _too_large(name, f"{footer.num_rows:,} rows and {unpacked:,} bytes", limits)
+        raise _too_large(name, footer.num_rows, unpacked, limits)
 
 
 def _cells(file: Any, width: int, name: str, limits: Limits) -> pl.DataFrame:
@@ -85,7 +85,7 @@ def _cells(file: Any, width: int, name: str, limits: Limits) -> pl.DataFrame:
         for at, column in enumerate(batch.columns):
             size += _unrolled(column)
             if size > limits.max_bytes:
-                raise _too_large(name, f"over {size:,} bytes", limits)
+                raise _too_large(name, file.metadata.num_rows, size, limits)
             columns.append(text_of(column).alias(f"c{at}"))
         frame = pl.DataFrame(columns, schema=schema) if columns else pl.DataFrame(schema=schema)
         parts.append(frame.select(pl.when(pl.all() != "").then(pl.all())))
@@ -155,11 +155,15 @@ def _presentable(cells: pl.DataFrame) -> tuple[pl.DataFrame, dict[int, str]]:
     return cells, dict.fromkeys(odd, "bad_escape")
 
 
-def _too_large(name: str, what: str, limits: Limits) -> IngestionError:
-    return IngestionError(
-        f"{name} unpacks to {what}, beyond the limits of {limits.max_bytes:,} bytes and {limits.max_cells:,} cells.",
-        hint="Deliver it in parts, or raise DISTRICTLAKE_MAX_FILE_MB.",
+def _too_large(name: str, rows: int, size: int, limits: Limits) -> IngestionError:
+    return IngestionError.of(
+        "reading.parquet_large",
         code="ingestion.too_large",
+        file=name,
+        rows=f"{rows:,}",
+        size=f"{size:,}",
+        most=f"{limits.max_bytes:,}",
+        cells=f"{limits.max_cells:,}",
     )
 
 

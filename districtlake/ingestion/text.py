@@ -22,6 +22,7 @@ import pyarrow as pa
 from districtlake.errors import IngestionError
 from districtlake.ingestion.encodings import unmarked_unicode
 from districtlake.ingestion.limits import Limits
+from districtlake.wording.sentences import Sentence
 
 CHUNK = 1 << 20
 HEAD = 1 << 18
@@ -86,11 +87,7 @@ class _Gauge:
 
     def _feed(self, data: bytes) -> None:
         if (nul := data.find(b"\0")) >= 0:
-            raise IngestionError(
-                f"{self.name} holds a NUL byte (at byte {self.size + nul:,}), so it is not plain text.",
-                hint="Save it as CSV in UTF-8 (a text in UTF-16 needs its byte order mark), or deliver it as .xlsx.",
-                code="ingestion.nul",
-            )
+            raise IngestionError.of("reading.nul", code="ingestion.nul", file=self.name, at=f"{self.size + nul:,}")
         codes = np.frombuffer(data, dtype=np.uint8)
         line_feeds = int(np.count_nonzero(codes == 10))
         self.lines += line_feeds
@@ -115,10 +112,8 @@ class _Gauge:
             self._run += len(data)
         self.longest = max(self.longest, self._run)
         if self.longest > self.limit:
-            raise IngestionError(
-                f"{self.name} has a line longer than {self.limit:,} bytes (before byte {self.size:,}).",
-                hint="Each record belongs on lines of its own: export it again with line breaks.",
-                code="ingestion.line_too_long",
+            raise IngestionError.of(
+                "reading.line_long", code="ingestion.line_too_long", file=self.name, most=f"{self.limit:,}", at=f"{self.size:,}"
             )
 
 
@@ -149,11 +144,11 @@ def open_text(
         head = file.read(4)
     if head.startswith(codecs.BOM_UTF8):
         found, error = _utf8(path, name, limits, "utf-8-sig", 3)
-        return _whole(found, error, name, "UTF-8 as its byte order mark says")
+        return _whole(found, error, name, Sentence.of("part.encoding_by_mark", encoding="UTF-8"))
     for mark, encoding in ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")):
         if head.startswith(mark):
             found, error = _transcoded(path, name, encoding, limits, stack)
-            return _whole(found, error, name, f"{encoding.upper()} as its byte order mark says")
+            return _whole(found, error, name, Sentence.of("part.encoding_by_mark", encoding=encoding.upper()))
     if declared is not None and only:
         if codecs.lookup(declared).name in ("utf-8", "ascii"):
             found, error = _utf8(path, name, limits, "utf-8", 0)
@@ -162,21 +157,21 @@ def open_text(
         return _whole(found, error, name, declared)
     if (wide := unmarked_unicode(path)) is not None:
         found, error = _transcoded(path, name, wide, limits, stack)
-        return _whole(found, error, name, f"{wide.upper()}, as its zero bytes say")
+        return _whole(found, error, name, Sentence.of("part.encoding_by_zeros", encoding=wide.upper()))
     found, error = _utf8(path, name, limits, "utf-8", 0)
     if found is not None:
         return found
     assert error is not None
     if error.proof >= _PROOF:
-        return _whole(None, error, name, "UTF-8, as the text before that byte is")
+        return _whole(None, error, name, Sentence.of("part.encoding_as_before"))
     chinese, chinese_error = _transcoded(path, name, "gb18030", limits, stack)
     if declared is not None and (chinese is None or not recognised(chinese)):
         other, other_error = _transcoded(path, name, declared, limits, stack)
         if other is not None and (chinese is None or recognised(other)):
             return other
         if chinese is None:
-            return _whole(None, other_error, name, f"UTF-8, GB18030 or {declared} (source.encoding)")
-    return _whole(chinese, chinese_error, name, "UTF-8 or GB18030")
+            return _whole(None, other_error, name, Sentence.of("part.encoding_or_declared", declared=declared))
+    return _whole(chinese, chinese_error, name, Sentence.of("part.encoding_ladder"))
 
 
 @dataclass(frozen=True)
@@ -185,16 +180,11 @@ class _BadByte:
     proof: int = 0
 
 
-def _whole(found: TextFile | None, error: _BadByte | None, name: str, expected: str) -> TextFile:
+def _whole(found: TextFile | None, error: _BadByte | None, name: str, expected: str | Sentence) -> TextFile:
     if found is not None:
         return found
     assert error is not None
-    raise IngestionError(
-        f"{name} is not {expected}: it breaks at byte {error.offset:,}.",
-        hint="Export it again as CSV in UTF-8 or GB18030 without editing it in between; if the agency's system writes another encoding, "
-        "name it under source.encoding.",
-        code="ingestion.encoding",
-    )
+    raise IngestionError.of("reading.encoding", code="ingestion.encoding", file=name, expected=expected, at=f"{error.offset:,}")
 
 
 def _utf8(path: Path, name: str, limits: Limits, encoding: str, start: int) -> tuple[TextFile | None, _BadByte | None]:
@@ -291,11 +281,12 @@ def temporary_file(name: str) -> Iterator[IO[bytes]]:
 def _temporary_error(error: OSError, name: str) -> IngestionError:
     """A failed write to the folder for temporary files."""
     full = error.errno in _FULL
-    return IngestionError(
-        f"{name} could not be unpacked or re-encoded: the folder {tempfile.gettempdir()} {'is full' if full else 'cannot be written'}.",
-        hint="Free space there, or point TMPDIR to a larger disk; the delivered file is safe in the archive.",
+    return IngestionError.of(
+        "reading.no_space",
         code="ingestion.disk_full" if full else "ingestion.unreadable",
         retryable=True,
+        file=name,
+        folder=tempfile.gettempdir(),
     )
 
 
@@ -310,8 +301,4 @@ def _check_declared(declared: str | None, name: str) -> None:
         known = codecs.lookup(declared)
         "".encode(known.name)  # refuses the codecs that are no text encodings
     except LookupError as error:
-        raise IngestionError(
-            f"{name}: source.encoding names '{declared}', which is no text encoding Python knows.",
-            hint="Write for example big5, gb18030, utf-16-le or cp1252.",
-            code="ingestion.encoding",
-        ) from error
+        raise IngestionError.of("reading.unknown_encoding", code="ingestion.encoding", file=name, declared=declared) from error

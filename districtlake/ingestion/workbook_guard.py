@@ -232,11 +232,7 @@ def _check_ods(chunks: Iterator[bytes], name: str, limits: Limits) -> None:
             refuse_extent(extents.columns, extents.rows, name, limits)
         parser.Parse(b"", True)
     except (expat.ExpatError, ValueError, LookupError) as error:  # LookupError: an encoding nobody knows
-        raise IngestionError(
-            f"{name} is damaged: its content is no well-formed spreadsheet.",
-            hint="Save it as .xlsx and deliver it again.",
-            code="ingestion.damaged",
-        ) from error
+        raise IngestionError.of("reading.damaged_sheet", code="ingestion.damaged", file=name) from error
     refuse_extent(extents.columns, extents.rows, name, limits)
 
 
@@ -276,22 +272,21 @@ class _OdsExtents:
 
 
 def encrypted(name: str) -> IngestionError:
-    return IngestionError(
-        f"{name} is protected by a password.", hint="Save it without a password and deliver it again.", code="ingestion.encrypted"
-    )
+    return IngestionError.of("reading.encrypted", code="ingestion.encrypted", file=name)
 
 
 def refuse_extent(columns: int, rows: int, name: str, limits: Limits) -> None:
     """Refuse a sheet whose filled cells span so many columns and rows."""
     if columns > limits.max_columns:
-        raise IngestionError(
-            f"{name} has a sheet with filled cells {columns:,} columns apart; at most {limits.max_columns:,} are read.",
-            hint="Go to the last cell (Ctrl+End), delete what stands outside the table, and save the workbook again.",
-            code="ingestion.too_many_columns",
+        raise IngestionError.of(
+            "reading.wide_sheet", code="ingestion.too_many_columns", file=name, columns=f"{columns:,}", most=f"{limits.max_columns:,}"
         )
     if columns * rows > limits.max_cells:
-        raise IngestionError(
-            f"{name} has a sheet of {rows:,} rows by {columns:,} columns; at most {limits.max_cells:,} cells are read.",
-            hint="Delete what stands outside the table and save again, or deliver so large a table as CSV.",
+        raise IngestionError.of(
+            "reading.large_sheet",
             code="ingestion.too_large",
+            file=name,
+            rows=f"{rows:,}",
+            columns=f"{columns:,}",
+            most=f"{limits.max_cells:,}",
         )

@@ -34,11 +34,7 @@ def check_xls(path: Path, name: str, limits: Limits) -> None:
         try:
             streams = _streams(data)
         except (struct.error, IndexError, ValueError) as error:
-            raise IngestionError(
-                f"{name} is damaged: its parts cannot be found.",
-                hint="Open it in Excel or WPS, save it as .xlsx, and deliver it again.",
-                code="ingestion.damaged",
-            ) from error
+            raise IngestionError.of("reading.damaged_ole", code="ingestion.damaged", file=name) from error
     if "encryptedpackage" in streams:
         raise encrypted(name)
     for key in ("workbook", "book"):

@@ -14,6 +14,7 @@ import pytest
 from districtlake.errors import IngestionError, NotFound
 from districtlake.ingestion import archive
 from districtlake.ingestion.archive import Archived, StillBeingWritten, path_of, store_file, verify
+from tests.refusals import words
 
 MAX = 1 << 30
 
@@ -115,7 +116,7 @@ def test_a_file_replaced_while_it_is_read_is_refused(delivered: Path, tmp_path: 
 
 @pytest.mark.skipif(not hasattr(__import__("fcntl"), "F_SETLEASE"), reason="leases are Linux's")
 def test_a_file_open_for_writing_elsewhere_is_still_being_written(delivered: Path, tmp_path: Path) -> None:
-    with delivered.open("ab"), pytest.raises(StillBeingWritten, match="open for writing"):
+    with delivered.open("ab"), pytest.raises(StillBeingWritten, match="正被其他程序写入"):
         store(delivered, tmp_path / "archive")
     assert store(delivered, tmp_path / "archive").bytes == 8
 
@@ -139,10 +140,10 @@ def test_links_folders_and_pipes_are_refused(delivered: Path, tmp_path: Path) ->
 
 
 def test_a_file_over_the_limit_is_refused_before_it_is_copied(delivered: Path, tmp_path: Path) -> None:
-    with pytest.raises(IngestionError, match=r"leases\.csv is larger") as caught:
+    with pytest.raises(IngestionError, match="最多读取7字节") as caught:
         store(delivered, tmp_path / "archive", max_bytes=7)
     assert caught.value.code == "ingestion.too_large"
-    assert "DISTRICTLAKE_MAX_FILE_MB" in caught.value.hint
+    assert "DISTRICTLAKE_MAX_FILE_MB" in words(caught.value)
 
 
 @pytest.mark.parametrize("call", ["write", "fsync", "replace"])
@@ -156,7 +157,7 @@ def test_a_full_disk_loses_nothing(delivered: Path, tmp_path: Path, monkeypatch:
             store(delivered, tmp_path / "archive")
     assert caught.value.code == "ingestion.disk_full"
     assert "leases.csv" in caught.value.message
-    assert "Free space" in caught.value.hint
+    assert "Free space" in words(caught.value)
     assert delivered.read_bytes() == b"a,b\n1,2\n"
     assert leftovers(tmp_path / "archive") == []
     assert verify(tmp_path / "archive") == []

@@ -12,6 +12,7 @@ from districtlake.catalog.models import Item, Opening, Resource, Sharing, Source
 from districtlake.errors import IngestionError
 from districtlake.ingestion import delimited
 from districtlake.ingestion.read import Limits, RawDelivery, raw_schema, read_file
+from tests.refusals import words
 
 ITEMS = (("name", "姓名"), ("citizen_id", "公民身份号码"), ("area", "面积"))
 
@@ -92,26 +93,26 @@ def test_a_declared_encoding_is_used_when_gb18030_makes_no_sense_of_the_header(r
 
 def test_a_byte_that_fits_no_encoding_is_named_by_its_offset(read: Any) -> None:
     start = "姓名,公民身份号码,面积\n张三,A,1\n".encode()
-    with pytest.raises(IngestionError, match=f"breaks at byte {len(start):,}") as caught:
+    with pytest.raises(IngestionError, match=f"第{len(start):,}字节") as caught:
         read(start + b"\xff\xfe\n")
     assert caught.value.code == "ingestion.encoding"
     start = "姓名,公民身份号码,面积\n".encode("gb18030")
-    with pytest.raises(IngestionError, match=f"UTF-8 or GB18030: it breaks at byte {len(start):,}"):
+    with pytest.raises(IngestionError, match=f"UTF-8 或 GB18030：第{len(start):,}字节"):
         read(start + b"\xff\n")
-    with pytest.raises(IngestionError, match="UTF-8 as its byte order mark says"):
+    with pytest.raises(IngestionError, match="UTF-8（字节序标记所示）"):
         read(b"\xef\xbb\xbfa,b\n\xff\n")
 
 
 def test_a_file_cut_inside_a_character_is_not_taken_for_gb18030(read: Any) -> None:
     content = (HEADER + "张三,A,1\n李").encode()
-    with pytest.raises(IngestionError, match="UTF-8, as the text before that byte is"):
+    with pytest.raises(IngestionError, match="UTF-8（此前的内容所示）"):
         read(content[:-1])
 
 
 def test_an_offset_beyond_the_first_chunk_is_right(read: Any) -> None:
     good = (HEADER + "张三,A,1\n" * 150_000).encode()
     assert len(good) > 1 << 20
-    with pytest.raises(IngestionError, match=f"byte {len(good):,}"):
+    with pytest.raises(IngestionError, match=f"第{len(good):,}字节"):
         read(good + b"\xff,\n")
 
 
@@ -148,7 +149,7 @@ def test_no_header_is_an_error_that_shows_no_cell(read: Any) -> None:
     assert caught.value.code == "ingestion.header"
     assert "张三" not in str(caught.value)
     assert "330203" not in str(caught.value)
-    assert "别名" in caught.value.hint
+    assert "别名" in words(caught.value)
 
 
 def test_a_header_too_far_down_is_not_looked_for(read: Any) -> None:
@@ -285,7 +286,7 @@ def test_what_is_no_text_is_refused_with_a_remedy(read: Any, content: bytes, cod
         read(content)
     assert caught.value.code == code
     assert "租赁.csv" in caught.value.message
-    assert caught.value.hint
+    assert words(caught.value)
 
 
 def test_limits_on_columns_lines_and_bytes(read: Any) -> None:

@@ -31,8 +31,15 @@ NAMES = (
     "column.",
     "deed.",
 )
+PART = "part."
+"""Keys of parts of sentences begin so."""
 ANSWERS = {"answer.corrected", "answer.confirmed", "answer.settled", "answer.extension"}
-BARE = {"access.sign_in_first", "tickets.nothing_possible", "tickets.some_day", "feedback.unkeyed"}
+BARE = {
+    "access.sign_in_first",
+    "tickets.nothing_possible",
+    "tickets.some_day",
+    "feedback.unkeyed",
+}
 """Parts of sentences, and the one that leads to the sign-in page."""
 
 
@@ -54,7 +61,7 @@ def test_both_languages_say_the_same_things_with_the_same_values_and_what_to_do_
         if not key.endswith(HINT):
             whole = {language: places(told[language] + sentences(language).get(key + HINT, "")) for language in LANGUAGES}
             assert whole["zh"] >= whole["en"], key
-            assert key in BARE or key + HINT in keys("zh"), f"{key} does not say what to do"
+            assert key in BARE or key.startswith(PART) or key + HINT in keys("zh"), f"{key} does not say what to do"
 
 
 def said() -> Iterator[tuple[str, str, set[str]]]:
@@ -75,6 +82,7 @@ def test_every_sentence_of_the_sources_is_there_with_all_it_needs_and_none_is_le
         assert wanted <= given, f"{place}: {key} lacks {sorted(wanted - given)}"
         used.add(key)
     elsewhere = {"request.no_page", "request.method", "request.refused", "error.again"}  # chosen by status
+    elsewhere |= {key for key in keys("zh") if key.startswith("database.")}  # by the server's code
     assert {key for key in keys("zh") if not key.endswith(HINT)} - used <= elsewhere
 
 
