@@ -158,7 +158,9 @@ def _materializations(district: District, resource: Resource, outcomes: list[Out
     done = [outcome for outcome in outcomes if outcome.state == "done"]
     told = shown.delivery_table([{"file": o.file, "state": o.state, "counts": o.counts, "why": o.why} for o in outcomes])
     totals = {name: sum(o.counts.get(name, 0) for o in outcomes) for name in shown.COUNT_TITLES}
-    common: dict[str, Any] = {"deliveries": dg.MetadataValue.md(told)}
+    common: dict[str, Any] = {"deliveries": dg.MetadataValue.md(told), "engine": "、".join(dict.fromkeys(o.engine for o in outcomes))}
+    if pages := [outcome.page for outcome in outcomes if outcome.page]:
+        common["spark_ui"] = dg.MetadataValue.url(pages[-1])
     if written:
         yield _result(district, resource, "raw", {**common, "dagster/row_count": totals["delivered"]})
         yield _result(

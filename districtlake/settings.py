@@ -24,7 +24,7 @@ class Settings(BaseModel):
     DISTRICTLAKE_NIGHTLY_AT, DISTRICTLAKE_NIGHTLY_GRACE_HOURS; of mails and webhooks DISTRICTLAKE_SMTP_HOST, DISTRICTLAKE_SMTP_PORT,
     DISTRICTLAKE_SMTP_SECURITY, DISTRICTLAKE_SMTP_CA_FILE, DISTRICTLAKE_SMTP_USER, DISTRICTLAKE_SMTP_PASSWORD_FILE,
     DISTRICTLAKE_MAIL_FROM, DISTRICTLAKE_PORTAL_URL, DISTRICTLAKE_WEBHOOK_HOSTS (separated by commas); of the portal
-    DISTRICTLAKE_UPLOAD_MB; of databases as sources DISTRICTLAKE_DATABASES_FILE; of the Spark engine DISTRICTLAKE_SPARK_MASTER, DISTRICTLAKE_SPARK_DRIVER_MB,
+    DISTRICTLAKE_UPLOAD_MB; of databases as sources DISTRICTLAKE_DATABASES_FILE; of the Spark engine DISTRICTLAKE_ENGINE, DISTRICTLAKE_SPARK_MASTER, DISTRICTLAKE_SPARK_DRIVER_MB,
     DISTRICTLAKE_SPARK_EXECUTOR_MB, DISTRICTLAKE_SPARK_PARTITIONS, DISTRICTLAKE_SPARK_UI.
     """
 
@@ -57,6 +57,7 @@ class Settings(BaseModel):
     databases_file: Path | None = (
         None  # addresses of agencies' databases with their passwords; None: secrets/databases.yaml of the state folder
     )
+    engine: Literal["embedded", "spark"] = "embedded"  # of resources whose entry names none
     spark_master: str = "local[*]"  # or local-cluster[2,1,2048], spark://host:7077, yarn, k8s://…
     spark_driver_mb: int = Field(default=2048, gt=0)
     spark_executor_mb: int = Field(default=2048, gt=0)
@@ -153,6 +154,7 @@ _SCALARS = {
     "upload_mb": "DISTRICTLAKE_UPLOAD_MB",
     "webhook_hosts": "DISTRICTLAKE_WEBHOOK_HOSTS",
     "databases_file": "DISTRICTLAKE_DATABASES_FILE",
+    "engine": "DISTRICTLAKE_ENGINE",
     "spark_master": "DISTRICTLAKE_SPARK_MASTER",
     "spark_driver_mb": "DISTRICTLAKE_SPARK_DRIVER_MB",
     "spark_executor_mb": "DISTRICTLAKE_SPARK_EXECUTOR_MB",

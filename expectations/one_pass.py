@@ -6,7 +6,7 @@ aggregates. How many rows a batch has changes no result.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +14,9 @@ import polars as pl
 
 from expectations.aggregates import Aggregate
 from expectations.order import Neighbours
-from expectations.sources import SourceUnreadable
-from expectations.table import AnyCondition, Condition, Duplicates, Ordered, Table
+from expectations.row_conditions import Mask
+from expectations.sources import Carried, Source, SourceUnreadable
+from expectations.table import AnyCondition, Condition, Duplicates, Ordered, Table, with_masks
 from expectations.uniqueness import duplicate_rows, hashes
 
 
@@ -66,51 +67,133 @@ def run(table: Table, verdicts: Sequence[Verdict], asked: Sequence[Asked]) -> No
 
 
 def _run(table: Table, verdicts: Sequence[Verdict], asked: Sequence[Asked]) -> None:
-    flags: list[pl.Expr] = []
+    carried = isinstance(table.source, Carried)
     rows = [(n, v, v.condition) for n, v in enumerate(verdicts)]
+    # who carries batches elsewhere finds equal keys there, too: a hash is only comparable within one process
+    elsewhere = {n for n, _, condition in rows if carried and isinstance(condition, Duplicates)}
+    flags: list[pl.Expr] = []
     for number, _, condition in rows:
         flags.append(condition.applies.alias(f"applies_{number}"))
         if isinstance(condition, Condition):
             flags.append(condition.fails.alias(f"fails_{number}"))
-        elif isinstance(condition, Duplicates):
-            flags.append(hashes(condition).alias(f"hash_{number}"))
-        else:
+        elif isinstance(condition, Ordered):
             flags.append(condition.value.alias(f"value_{number}"))
+        elif number not in elsewhere:
+            flags.append(hashes(condition).alias(f"hash_{number}"))
     partial = [expression.alias(f"{n}_{name}") for n, one in enumerate(asked) for name, expression in one.aggregate.parts.items()]
     columns = table.columns_behind([*flags, *partial])
+    kinds = {n: type(condition).__name__ for n, _, condition in rows if n not in elsewhere}
+    step = BatchPass(kinds, tuple(flags), tuple(partial), tuple(elsewhere), table.masks_of([*flags, *partial]))
 
     failing: dict[int, list[pl.Series]] = {number: [] for number, _, _ in rows}
     applicable = dict.fromkeys(failing, 0)
     neighbours = {number: Neighbours(condition) for number, _, condition in rows if isinstance(condition, Ordered)}
     parts: list[pl.DataFrame] = []
-    for start, batch in table.source.batches(columns):
-        lazy = table.with_masks(start, batch, [*flags, *partial]).lazy()
-        # The row number keeps the height where every verdict is a constant.
-        wanted = [lazy.select(pl.int_range(pl.len(), dtype=pl.UInt32).alias("row"), *flags)] if flags else []
-        if partial:
-            wanted.append(lazy.select(partial))
-        frames = pl.collect_all(wanted)
-        if partial:
-            parts.append(frames[-1])
-        for number, _, condition in rows:
-            applies = frames[0].get_column(f"applies_{number}")
-            applicable[number] += int(applies.sum())
-            if isinstance(condition, Condition):
-                fails = frames[0].get_column(f"fails_{number}")
-                if fails.any():
-                    failing[number].append(fails.arg_true() + start)
-            elif isinstance(condition, Duplicates):
-                failing[number].append(frames[0].get_column(f"hash_{number}"))
-            else:
-                failing[number].append(neighbours[number].failing(start, applies, frames[0].get_column(f"value_{number}")))
+    for found in _over_batches(table.source, columns, step):
+        if found.partial is not None:
+            parts.append(found.partial)
+        for number, count in found.applicable.items():
+            applicable[number] += count
+        for number, series in found.failing.items():
+            failing[number].append(series)
+        for number, (applies, value) in found.ordered.items():
+            failing[number].append(neighbours[number].failing(found.start, applies, value))
     for number, verdict, condition in rows:
-        found = _joined(failing.pop(number), pl.UInt64 if isinstance(condition, Duplicates) else pl.UInt32)
-        verdict.failing = duplicate_rows(table, condition, found) if isinstance(condition, Duplicates) else found
+        kept = _joined(failing.pop(number), pl.UInt64 if isinstance(condition, Duplicates) else pl.UInt32)
+        if not isinstance(condition, Duplicates):
+            verdict.failing = kept
+        elif number in elsewhere:
+            assert isinstance(table.source, Carried)
+            expressions = [condition.applies, *condition.key]
+            verdict.failing = table.source.repeated(
+                table.columns_behind(expressions), KeyParts(condition.applies, condition.key, table.masks_of(expressions))
+            )
+        else:
+            verdict.failing = duplicate_rows(table, condition, kept)
         verdict.applicable = applicable[number]
     for number, one in enumerate(asked):
         prefix = f"{number}_"
         own = [frame.select(pl.col(f"{prefix}{name}").alias(name) for name in one.aggregate.parts) for frame in parts]
         one.value = one.aggregate.finish(pl.concat(own, how="vertical_relaxed"))
+
+
+def _over_batches(source: Source, columns: list[str], step: BatchPass) -> Iterator[Found]:
+    if isinstance(source, Carried):
+        yield from source.each(columns, step)
+        return
+    for start, batch in source.batches(columns):
+        yield step(start, batch)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What remains of one batch that begins at row ``start``: see the module's head. ``applicable`` rows and ``failing`` positions
+    (hashes of duplicates) by verdict; ``ordered``: which rows apply, and their values."""
+
+    start: int
+    applicable: dict[int, int]
+    failing: dict[int, pl.Series]
+    ordered: dict[int, tuple[pl.Series, pl.Series]]
+    partial: pl.DataFrame | None
+
+
+@dataclass(frozen=True)
+class BatchPass:
+    """Every condition and aggregate over one batch: a function of the batch alone, so that it may run in another process.
+
+    Attributes:
+        kinds: verdict -> "Condition", "Duplicates" or "Ordered".
+        counted: verdicts of which only the rows that apply are counted here.
+        masks: hidden columns to make first.
+    """
+
+    kinds: dict[int, str]
+    flags: tuple[pl.Expr, ...]
+    partial: tuple[pl.Expr, ...]
+    counted: tuple[int, ...]
+    masks: dict[str, Mask]
+
+    def __call__(self, start: int, batch: pl.DataFrame) -> Found:
+        lazy = with_masks(self.masks, start, batch).lazy()
+        # The row number keeps the height where every verdict is a constant.
+        wanted = [lazy.select(pl.int_range(pl.len(), dtype=pl.UInt32).alias("row"), *self.flags)] if self.flags else []
+        if self.partial:
+            wanted.append(lazy.select(self.partial))
+        frames = pl.collect_all(wanted)
+        applicable = {number: int(frames[0].get_column(f"applies_{number}").sum()) for number in (*self.kinds, *self.counted)}
+        failing: dict[int, pl.Series] = {}
+        ordered: dict[int, tuple[pl.Series, pl.Series]] = {}
+        for number, kind in self.kinds.items():
+            if kind == "Condition":
+                fails = frames[0].get_column(f"fails_{number}")
+                if fails.any():
+                    failing[number] = fails.arg_true() + start
+            elif kind == "Duplicates":
+                failing[number] = frames[0].get_column(f"hash_{number}")
+            else:
+                ordered[number] = frames[0].get_column(f"applies_{number}"), frames[0].get_column(f"value_{number}")
+        return Found(start, applicable, failing, ordered, frames[-1] if self.partial else None)
+
+
+@dataclass(frozen=True)
+class KeyParts:
+    """The parts of each row's key, as ``key_0`` …, of the rows that apply: beside the row's position ``_at`` (Int64)."""
+
+    applies: pl.Expr
+    key: tuple[pl.Expr, ...]
+    masks: dict[str, Mask]
+
+    def __call__(self, start: int, batch: pl.DataFrame) -> pl.DataFrame:
+        parts = [part.alias(f"key_{number}") for number, part in enumerate(self.key)]
+        at = pl.int_range(start, pl.lit(start) + pl.len(), dtype=pl.Int64).alias("_at")
+        return (
+            with_masks(self.masks, start, batch)
+            .lazy()
+            .select(at, self.applies.alias("_applies"), *parts)
+            .filter("_applies")
+            .drop("_applies")
+            .collect()
+        )
 
 
 def _joined(series: list[pl.Series], dtype: type[pl.DataType]) -> pl.Series:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import polars as pl
 
@@ -43,6 +43,19 @@ class Source(Protocol):
 
     def nulls(self, columns: Sequence[str]) -> set[str]:
         """Those of ``columns`` that have a null."""
+        ...
+
+
+@runtime_checkable
+class Carried(Source, Protocol):
+    """A source whose batches somebody carries to other processes (``districtlake.distributed``): functions go to the rows."""
+
+    def each(self, columns: Sequence[str], step: Callable[[int, pl.DataFrame], Any]) -> Iterator[Any]:
+        """What ``step(position of the first row, rows)`` gives for every batch, in the rows' order."""
+        ...
+
+    def repeated(self, columns: Sequence[str], parts: Callable[[int, pl.DataFrame], pl.DataFrame]) -> pl.Series:
+        """Positions (UInt32, ascending) of the rows whose key another row has. ``parts``: ``_at`` and the key's columns of a batch's rows."""
         ...
 
 
@@ -124,9 +137,11 @@ def _readable() -> Iterator[None]:
         ) from None
 
 
-def source_of(data: pl.DataFrame | pl.LazyFrame, batch_rows: int = BATCH_ROWS) -> Source:
+def source_of(data: pl.DataFrame | pl.LazyFrame | Source, batch_rows: int = BATCH_ROWS) -> Source:
     if batch_rows < 1:
         raise ValueError(f"a batch holds at least one row, not {batch_rows}")
+    if not isinstance(data, pl.DataFrame | pl.LazyFrame):
+        return data
     return ScanSource(data, batch_rows) if isinstance(data, pl.LazyFrame) else FrameSource(data, batch_rows)
 
 

@@ -128,9 +128,14 @@ class Table:
             named |= set(self._masks[name].columns) if name in self._masks else {name}
         return [column for column in self.columns if column in named]
 
-    def with_masks(self, start: int, batch: pl.DataFrame, expressions: list[pl.Expr]) -> pl.DataFrame:
-        """The batch and the hidden columns that ``expressions`` name."""
+    def masks_of(self, expressions: list[pl.Expr]) -> dict[str, Mask]:
+        """The hidden columns that ``expressions`` name."""
         if not self._masks:
-            return batch
+            return {}
         names = {name for expression in expressions for name in expression.meta.root_names()} & set(self._masks)
-        return batch.with_columns([self._masks[name].of(start, batch).alias(name) for name in sorted(names)])
+        return {name: self._masks[name] for name in sorted(names)}
+
+
+def with_masks(masks: Mapping[str, Mask], start: int, batch: pl.DataFrame) -> pl.DataFrame:
+    """The batch that begins at row ``start``, with its hidden columns."""
+    return batch.with_columns([mask.of(start, batch).alias(name) for name, mask in masks.items()]) if masks else batch

@@ -36,7 +36,7 @@ _FAILURES = {"_index": pl.UInt32, "rule": pl.String}
 
 def validate(
     resource: str,
-    frame: pl.DataFrame | pl.LazyFrame,
+    frame: pl.DataFrame | pl.LazyFrame | Source,
     rules: Sequence[Rule],
     references: ReferenceLookup,
     *,
@@ -48,7 +48,7 @@ def validate(
     Args:
         resource: "agency.resource", for messages and the suite's name.
         frame: cleansed frame (docs/architecture.md); may have no rows. A lazy frame over files (``pl.scan_parquet``,
-            ``warehouse.tables.scan_table``) is read in batches and never held whole; its files must not change meanwhile.
+            ``warehouse.tables.scan_table``) is read in batches and never held whole; its files must not change meanwhile. A ``Source`` is taken as it is.
         rules: in the order of the results wanted.
         references: the values now in other resources' warehouse tables; ``Surroundings`` for rules that ask about more.
         observable: columns whose cells may appear in ``RuleResult.observed`` (a maximum is a cell); by default none.

@@ -225,7 +225,7 @@ class Resource(Frozen):
     source: Source
     checks: tuple[Check, ...] = ()
     queries: tuple[SampleQuery, ...] = ()  # to begin with; shown in the data dictionary
-    engine: Literal["embedded"] = "embedded"
+    engine: Literal["embedded", "spark"] | None = None  # who carries its deliveries; None: DISTRICTLAKE_ENGINE
     file: str = ""  # where this entry was read from, for error messages
 
     @property

@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from districtlake.catalog.models import Catalog, Resource
-from districtlake.cleansing import cleanse
+from districtlake.cleansing.plan import plan_of
 from districtlake.clock import local_date
 from districtlake.delivery.conservation import FATES, check_conservation
 from districtlake.delivery.judge import Arrival, Judgement, judge, lacking_columns
@@ -24,6 +24,7 @@ from districtlake.quality.fingerprints import fingerprint_of
 from districtlake.quality.results import results_frame
 from districtlake.quality.validation import ReferenceLookup, RuleResult, Validator
 from districtlake.warehouse import changes as change_sets
+from districtlake.warehouse.carrier import EMBEDDED, Carrier
 from districtlake.warehouse.tables import item_types, key_columns, schema_of, stored_items
 
 
@@ -55,9 +56,10 @@ class Step:
 
 
 def advance(
-    tables: Tables, arrival: Arrival, resource: Resource, catalog: Catalog, validator: Validator, references: ReferenceLookup, at: datetime
-) -> Step:
-    """Process one delivery in memory. ``at`` is the moment of processing (for results and the problem register)."""
+    tables: Tables, arrival: Arrival, resource: Resource, catalog: Catalog, validator: Validator, references: ReferenceLookup, at: datetime,
+    carrier: Carrier = EMBEDDED,
+) -> Step:  # fmt: skip
+    """Process one delivery. ``at`` is the moment of processing (for results and the problem register), ``carrier`` who does the work."""
     rules, day = rules_of(resource, catalog), local_date(at)
     prints = {rule.id: fingerprint_of(rule, resource, catalog) for rule in rules}
     known = frozenset(rule.id for rule in rules) | frozenset(rule.id for rule in delivery_rules.of(resource))
@@ -66,7 +68,7 @@ def advance(
         return _held(tables, arrival, resource, verdicts, _unjudged(rules, arrival.unreadable), {}, known, prints, at, height=0)
 
     raw = arrival.raw
-    cleansed = cleanse(raw, resource, catalog, arrival.today)
+    cleansed = carrier.cleanse(raw, plan_of(resource, catalog, arrival.today))
     layers = {
         "raw": _stamped(raw, arrival, schema_of("raw", resource, catalog)),
         "cleansed": _stamped(cleansed.frame, arrival, schema_of("cleansed", resource, catalog)),
@@ -91,7 +93,7 @@ def advance(
             else delivery_rules.passed(delivery_rules.MANIFEST)
         )  # fmt: skip
 
-    verdict = judge(cleansed.frame, arrival, resource, catalog, rules, validator, references, day)
+    verdict = judge(cleansed.frame, arrival, resource, catalog, rules, validator, references, day, carrier)
     applied, gone = verdict.applied, verdict.applied.gone if verdict.applied is not None else pl.Series([], dtype=pl.String)
     judged, quarantined, key = verdict.frame, verdict.quarantined, list(key_columns(resource))
     accepted = judged.filter(~quarantined)
@@ -113,6 +115,7 @@ def advance(
         delete_absent=complete,
         keep_items=[name for name in arrival.missing if name in stored_items(resource)],
         delete_keys=applied.deleted_keys(key) if applied is not None else None,
+        match=carrier.match,
     )
     verdicts.append(_shrink(resource, tables.current.height, changes, whole, unreadable_keys))
     verdicts = [

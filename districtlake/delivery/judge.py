@@ -19,6 +19,7 @@ from districtlake.quality.rules import STATUS_SUFFIX, Rule
 from districtlake.quality.tolerance import Baselines, tolerated
 from districtlake.quality.validation import ReferenceLookup, RuleResult, Validation, Validator
 from districtlake.tickets.waivers import NOTHING, Waived
+from districtlake.warehouse.carrier import EMBEDDED, Carrier
 from districtlake.warehouse.tables import FINGERPRINT, fingerprints, key_columns, stored_items, text_key
 
 
@@ -90,12 +91,13 @@ class Judgement:
 
 def judge(
     cleansed: pl.DataFrame, arrival: Arrival, resource: Resource, catalog: Catalog, rules: Sequence[Rule], validator: Validator,
-    references: ReferenceLookup, day: date,
+    references: ReferenceLookup, day: date, carrier: Carrier = EMBEDDED,
 ) -> Judgement:  # fmt: skip
     """Judge a delivery by the rules in force on ``day`` (Asia/Shanghai, the day of judging).
 
     Args:
         cleansed: ``cleanse(arrival.raw, …).frame``.
+        carrier: who carries the rules over the rows.
     """
     assert arrival.raw is not None
     raw, frame, key = arrival.raw, cleansed, list(key_columns(resource))
@@ -116,7 +118,7 @@ def judge(
         for rule in rules
         if not rule.in_force(day) or set(rule.items) & absent
     )
-    validation = validator(resource.id, judged, applicable, references)
+    validation = validator(resource.id, carrier.rows(judged), applicable, references)
     validation = replace(validation, results=tolerated(validation.results, arrival.baselines))
     text_keys, readable = _text_keys(judged, judged_raw, resource, key)
     sightings = problems.sightings_of_rows(

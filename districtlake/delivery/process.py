@@ -19,6 +19,7 @@ from districtlake.clock import local_date
 from districtlake.delivery import ledger
 from districtlake.delivery.advance import Step, Tables, advance
 from districtlake.delivery.baselines import baselines_before, is_measure
+from districtlake.delivery.carriers import carrier_of, told_embedded
 from districtlake.delivery.district import District
 from districtlake.delivery.judge import Arrival
 from districtlake.delivery.locks import lock
@@ -34,6 +35,7 @@ from districtlake.quality.tolerance import Baselines
 from districtlake.quality.validation import RuleResult, Validator
 from districtlake.store.tables import Delivery, Operation
 from districtlake.tickets.waivers import waived_on
+from districtlake.warehouse.carrier import EMBEDDED, Carrier
 from districtlake.warehouse.changes import difference
 from districtlake.warehouse.commit import Commits, read, recover, versions
 from districtlake.warehouse.tables import ensure_tables, key_columns, schema_of, tables_held_open
@@ -46,6 +48,7 @@ class Outcome:
     Attributes:
         state: "done" | "held" | "failed".
         why: for held and failed ones, in one sentence.
+        engine: "embedded" | "spark", which carried it; page: the address of that engine's own page.
     """
 
     resource: str
@@ -57,6 +60,8 @@ class Outcome:
     results: tuple[RuleResult, ...] = ()
     error: DistrictLakeError | None = None
     seconds: float = 0.0
+    engine: str = "embedded"
+    page: str | None = None
 
 
 @dataclass
@@ -127,16 +132,18 @@ def process_delivery(district: District, resource: Resource, delivery: Delivery,
     """Process one pending delivery under the resource's lock."""
     started = datetime.now().timestamp()  # noqa: DTZ005 - a duration, not a date
     operation = ledger.begin(district, resource, "process", delivery.id, versions(district.lake, resource.id))
+    carrier: Carrier = EMBEDDED
     try:
+        carrier = carrier_of(district, resource, operation.base_versions["warehouse"], engine.hooks.tell)
         tables = load_tables(district, resource)
         past = ledger.past_of(district.store, resource.id)
         arrival = arrival_of(district, resource, delivery, past, baselines=baselines_before(district, resource))
         around = surroundings_of(district, resource, delivery, past)
-        step = advance(tables, arrival, resource, district.catalog, engine.validator, around, operation.started_at)
+        step = advance(tables, arrival, resource, district.catalog, engine.validator, around, operation.started_at, carrier)
         ended = {delivery.id: ledger.Ended.of(step)}
         nothing_stood = tables.current.height == 0 and tables.quarantine.height == 0
         ledger.prepare(district, operation.id, ended, covers=step.complete or nothing_stood)
-        commit_step(district, resource, operation.id, operation.base_versions, step, engine)
+        commit_step(district, resource, operation.id, operation.base_versions, step, engine, carrier)
     except Exception as error:
         known = error if isinstance(error, DistrictLakeError) else unexpected(error, delivery)
         if not isinstance(error, DistrictLakeError):
@@ -144,12 +151,14 @@ def process_delivery(district: District, resource: Resource, delivery: Delivery,
         if not written_after_all(district, resource, operation, delivery.id, known, engine):
             seconds = datetime.now().timestamp() - started  # noqa: DTZ005
             return Outcome(resource.id, delivery.id, delivery.file_name, "failed", {}, known.message, error=known, seconds=seconds)
+    finally:
+        carrier.close()
     state = "held" if step.held else "done"
     ledger.finish(district, operation.id, ended)
     engine.hooks.committed("ledger")
     return Outcome(
         resource.id, delivery.id, delivery.file_name, state, step.counts, step.why, step.results,
-        seconds=datetime.now().timestamp() - started,  # noqa: DTZ005
+        seconds=datetime.now().timestamp() - started, engine=carrier.name, page=carrier.page,  # noqa: DTZ005
     )  # fmt: skip
 
 
@@ -241,9 +250,11 @@ def _older_than(delivery: Delivery, past: ledger.Past) -> str:
     return newest[1]
 
 
-def commit_step(district: District, resource: Resource, operation: int, base: dict[str, int], step: Step, engine: Engine) -> None:
+def commit_step(
+    district: District, resource: Resource, operation: int, base: dict[str, int], step: Step, engine: Engine, carrier: Carrier = EMBEDDED
+) -> None:  # fmt: skip
     """Write one step. An earlier attempt at the delivery left nothing behind: it was undone."""
-    commits = Commits(district.lake, resource.id, base, operation, engine.hooks.committed)
+    commits = carrier.commits(district.lake, resource.id, base, operation, engine.hooks.committed)
     for layer in ("raw", "cleansed", "changes"):
         if layer in step.rows:
             commits.append(layer, step.rows[layer])
@@ -266,6 +277,7 @@ def rebuild(
         affected: ids of all deliveries whose traces are replaced: those folded and those taken out.
         waived: delivery id -> rules about it that the operator overrules.
     """
+    told_embedded(district, resource, kind, engine.hooks.tell)
     now_versions = versions(district.lake, resource.id)
     operation = ledger.begin(district, resource, kind, subject, now_versions, actor=actor, reason=reason)
     try:

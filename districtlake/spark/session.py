@@ -131,6 +131,7 @@ def configuration(settings: Settings) -> dict[str, str]:
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.ansi.enabled": "true",
+        "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",  # as deltalake writes instants; the default is INT96
         "spark.sql.shuffle.partitions": str(settings.spark_partitions),
         "spark.databricks.delta.snapshotPartitions": "1",  # tables here have few files: fifty tasks a snapshot are overhead
         "spark.sql.execution.arrow.pyspark.enabled": "true",

@@ -95,7 +95,7 @@ class Commits:
             # handed over as a stream of Arrow batches: a table made beforehand would copy every text once more
             write_deltalake(table, frame, mode=mode, commit_properties=self._properties(), writer_properties=_FILES)
         except CommitFailedError as error:
-            raise _conflict(layer, self.resource) from error
+            raise conflict(layer, self.resource) from error
         self._on_commit(layer)
 
     def merge(self, source: pl.DataFrame, key: Sequence[str]) -> None:
@@ -129,7 +129,7 @@ class Commits:
                 .execute()
             )
         except CommitFailedError as error:
-            raise _conflict(layer, self.resource) from error
+            raise conflict(layer, self.resource) from error
         self._on_commit(layer)
 
 
@@ -143,7 +143,7 @@ def recover(lake: Path, resource: str, base: Mapping[str, int], operation: int) 
     warehouse = DeltaTable(str(address(lake, "warehouse", resource)))
     if warehouse.version() > base["warehouse"]:
         recent = warehouse.history(warehouse.version() - base["warehouse"])
-        if any(entry.get("districtlake_operation") == str(operation) for entry in recent):
+        if any(_made_by(entry, operation) for entry in recent):
             return True
     for layer in COMMIT_ORDER:
         if layer == "warehouse":
@@ -154,11 +154,21 @@ def recover(lake: Path, resource: str, base: Mapping[str, int], operation: int) 
     return False
 
 
-def _conflict(layer: str, resource: str) -> ConcurrentChange:
+def conflict(layer: str, resource: str) -> ConcurrentChange:
+    """What a writer is told that came second."""
     return ConcurrentChange(
         f"The {layer} table of {resource} was changed by another writer while this delivery was being processed.",
         hint="Nothing was overwritten. Run the nightly job again: the delivery is computed anew from the table as it stands.",
     )
+
+
+def spark_metadata(operation: int) -> str:
+    """How a commit of Spark names its operation: Spark has one text for all that a writer wants to say."""
+    return f"districtlake_operation={operation}"
+
+
+def _made_by(entry: Mapping[str, Any], operation: int) -> bool:
+    return entry.get("districtlake_operation") == str(operation) or entry.get("userMetadata") == spark_metadata(operation)
 
 
 def quoted(name: str) -> str:
