@@ -118,6 +118,13 @@ class Source(Frozen):
     def _globs_of_manifests(cls, value: object) -> object:
         return {"files": value} if isinstance(value, (str, list, tuple)) else value
 
+    @field_validator("files")
+    @classmethod
+    def _not_empty(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value:  # left out it would be the default, which is not asked
+            raise ValueError("an empty list names no file; write a pattern, or delete 'files' where a database is the source")
+        return value
+
     @field_validator("files", "corrections", mode="before")
     @classmethod
     def _one_or_many(cls, value: object) -> object:

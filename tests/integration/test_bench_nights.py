@@ -20,6 +20,7 @@ def figures_of(*arguments: str) -> dict[str, Any]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
+@pytest.mark.slow
 def test_many_resources() -> None:
     told = figures_of("benchmarks.many", "--resources", "3", "--rows", "60", "--agencies", "2")
     assert set(told["figures"]) == {"day_1", "day_2", "idle"}

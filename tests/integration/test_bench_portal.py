@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from benchmarks.portal import MIX, percentile
 from tests.integration.test_bench_nights import figures_of
 
 
+@pytest.mark.slow
 def test_everybody_works() -> None:
     told = figures_of(
         "benchmarks.portal", *["--users", "20", "--seconds", "8", "--think", "0.05", "--tickets", "80", "--problems", "400", "--days", "3"]

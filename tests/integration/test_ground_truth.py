@@ -33,7 +33,11 @@ CHOSEN = [CHANCE.randrange(1, 2**31) for _ in range(4)]
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     ("seed", "size", "days"),
-    [(SHIPPED_SEED, 300, 5), (CHOSEN[0], 100, 3), *(pytest.param(seed, 400, 5, marks=pytest.mark.slow) for seed in CHOSEN[1:])],
+    [
+        (SHIPPED_SEED, 300, 5),
+        pytest.param(CHOSEN[0], 100, 3, marks=pytest.mark.slow),
+        *(pytest.param(seed, 400, 5, marks=pytest.mark.slow) for seed in CHOSEN[1:]),
+    ],
 )
 def test_every_seeded_fault_is_found_and_no_clean_row_accused(
     seed: int, size: int, days: int, tmp_path: Path, open_test_district: Callable[..., Any]

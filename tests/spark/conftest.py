@@ -1,4 +1,4 @@
-"""One Spark session for all tests of a run: on the master of DISTRICTLAKE_TEST_SPARK_MASTER (``make test-spark``: two executor processes)."""
+"""One Spark session for all tests of a run: on the master of TEST_SPARK_MASTER (``make test-spark``: two executor processes)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def on_spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, obj
     from districtlake.spark.session import spark_session, stop_session
 
     changes: dict[str, object] = {
-        "engine": "spark", "spark_master": os.environ.get("DISTRICTLAKE_TEST_SPARK_MASTER", "local[2]"),
+        "engine": "spark", "spark_master": os.environ.get("TEST_SPARK_MASTER", "local[2]"),
         "spark_partitions": 2, "spark_ui": False, "spark_executor_mb": 1024, "spark_driver_mb": 1024,
     }  # fmt: skip
     folder: Path = tmp_path_factory.mktemp("spark")

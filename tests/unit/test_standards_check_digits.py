@@ -75,6 +75,7 @@ def test_citizen_id_against_stdnum() -> None:
     assert _flags(citizen_id_check, 18, numbers) == [ric.calc_check_digit(number) == number[-1] for number in numbers]
 
 
+@pytest.mark.slow
 def test_citizen_id_against_id_validator() -> None:
     """id-validator agrees on valid numbers of known regions and real, past birth dates."""
     from id_validator import validator
