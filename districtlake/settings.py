@@ -14,6 +14,9 @@ from districtlake.errors import DistrictLakeError
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
+Engine = Literal["embedded", "spark"]
+"""What carries the work on large tables: this process (Polars, DuckDB), or Spark."""
+
 
 class Settings(BaseModel):
     """All paths are absolute. ``state`` holds everything that is not code: back it up and nothing is lost.
@@ -24,7 +27,8 @@ class Settings(BaseModel):
     DISTRICTLAKE_NIGHTLY_AT, DISTRICTLAKE_NIGHTLY_GRACE_HOURS; of mails and webhooks DISTRICTLAKE_SMTP_HOST, DISTRICTLAKE_SMTP_PORT,
     DISTRICTLAKE_SMTP_SECURITY, DISTRICTLAKE_SMTP_CA_FILE, DISTRICTLAKE_SMTP_USER, DISTRICTLAKE_SMTP_PASSWORD_FILE,
     DISTRICTLAKE_MAIL_FROM, DISTRICTLAKE_PORTAL_URL, DISTRICTLAKE_WEBHOOK_HOSTS (separated by commas); of the portal
-    DISTRICTLAKE_UPLOAD_MB; of databases as sources DISTRICTLAKE_DATABASES_FILE; of the Spark engine DISTRICTLAKE_ENGINE, DISTRICTLAKE_SPARK_MASTER, DISTRICTLAKE_SPARK_DRIVER_MB,
+    DISTRICTLAKE_UPLOAD_MB; of databases as sources DISTRICTLAKE_DATABASES_FILE; of the engines
+    DISTRICTLAKE_ENGINE, DISTRICTLAKE_SPARK_MASTER, DISTRICTLAKE_SPARK_DRIVER_MB,
     DISTRICTLAKE_SPARK_EXECUTOR_MB, DISTRICTLAKE_SPARK_PARTITIONS, DISTRICTLAKE_SPARK_UI.
     """
 
@@ -57,7 +61,7 @@ class Settings(BaseModel):
     databases_file: Path | None = (
         None  # addresses of agencies' databases with their passwords; None: secrets/databases.yaml of the state folder
     )
-    engine: Literal["embedded", "spark"] = "embedded"  # of resources whose entry names none
+    engine: Engine = "embedded"  # of resources, marts and comparisons whose entry names none
     spark_master: str = "local[*]"  # or local-cluster[2,1,2048], spark://host:7077, yarn, k8s://…
     spark_driver_mb: int = Field(default=2048, gt=0)
     spark_executor_mb: int = Field(default=2048, gt=0)

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from districtlake.catalog.parts import Dimension, Frozen, Identifier, NonEmpty
+from districtlake.settings import Engine
 
 Parameter = Annotated[int | float | str, Field(union_mode="left_to_right")]
 Operand = Annotated[str, Field(pattern=r"^((left|right)\.[a-z][a-z0-9_]*|today)$")]
@@ -124,6 +125,7 @@ class Comparison(Frozen):
         left: those asked, each compared by itself. right: the first of these that has a row under the join key counts.
         unless: a row here under the same join key answers the question: no lead.
         matches_at_least: how many rows of the right side must fulfil the conditions.
+        engine: what carries it; None: what the settings say.
         parameters: policy thresholds; moments: name -> SQL over ``$today`` alone, e.g. the school year. Both are ``$name`` in SQL.
     """
 
@@ -144,6 +146,7 @@ class Comparison(Frozen):
     parameters: dict[Identifier, Parameter] = Field(default_factory=dict)
     moments: dict[Identifier, NonEmpty] = Field(default_factory=dict)
     as_of: AsOf = Field(default_factory=AsOf)
+    engine: Engine | None = None
     file: str = ""
 
     @field_validator("left", "right", "unless", mode="before")

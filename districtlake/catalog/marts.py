@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from districtlake.catalog.parts import Check, Frozen, Identifier, NonEmpty, SampleQuery, Sensitivity
+from districtlake.settings import Engine
 
 ColumnType = Literal["text", "integer", "number", "date", "timestamp", "boolean"]
 """Types of a column that is no data element; an amount is better an element, whose kind gives digits after the point."""
@@ -86,6 +87,7 @@ class Mart(Frozen):
         sql: the SELECT (DuckDB); sources are written ``agency.resource``, ``library.mart`` or ``system.table``.
         key: unique and never null; what identifies a row when the next version is merged.
         checks: as of a resource; ``hold`` keeps the last good version.
+        engine: what carries its SELECT; None: what the settings say.
     """
 
     library: Identifier
@@ -98,6 +100,7 @@ class Mart(Frozen):
     checks: tuple[Check, ...] = ()
     incremental: Incremental | None = None
     queries: tuple[SampleQuery, ...] = ()
+    engine: Engine | None = None
     sql: str = ""
     file: str = ""  # the YAML file, for messages
     sql_file: str = ""

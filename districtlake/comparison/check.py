@@ -16,6 +16,7 @@ from districtlake.comparison.expressions import ExpressionError, expression, val
 from districtlake.comparison.matching import macros
 from districtlake.comparison.statement import Pairing, pairings_of
 from districtlake.errors import DistrictLakeError
+from districtlake.marts.check import not_portable
 from districtlake.marts.definition import source_schema
 from districtlake.marts.sources import add_relation, duck, lock
 from districtlake.warehouse.statement import duck_words
@@ -52,6 +53,7 @@ def _comparison(comparison: Comparison, catalog: Catalog) -> Iterator[Finding]:
     for index, pairing in enumerate(pairings_of(comparison, catalog, values)):
         try:
             _try(pairing)
+            yield from not_portable(pairing.statement(restricted=True), comparison.file, comparison.engine, f"left[{index}]")
         except ExpressionError as error:
             yield Finding(comparison.file, f"left[{index}]", error.message.rstrip("."), error.hint)
         except duckdb.Error as error:

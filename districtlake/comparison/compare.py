@@ -31,8 +31,9 @@ from districtlake.comparison.turning import turned_over
 from districtlake.delivery.district import District
 from districtlake.delivery.locks import lock
 from districtlake.errors import DistrictLakeError, NotFound
-from districtlake.marts.sources import ABSENT, Inputs, add_relation, duck, rows_within_limits
-from districtlake.marts.sources import lock as nothing_else
+from districtlake.marts.carriers import Carrier, carrier
+from districtlake.marts.sources import ABSENT, Inputs
+from districtlake.settings import Engine
 from districtlake.warehouse.leads import LEADS, read_leads, write_leads
 from districtlake.warehouse.statement import duck_words
 from districtlake.wording.sentences import Listed
@@ -114,7 +115,7 @@ class _Run:
         self.days = days_of_data(district)
         self.last, self.good = record.latest(district.lake)
         self.leads = self.written = read_leads(district.lake)
-        self._connection: duckdb.DuckDBPyConnection | None = None
+        self._carriers: dict[Engine, Carrier] = {}
         self._unreadable: dict[str, DistrictLakeError] = {}
         self._stack = ExitStack()
 
@@ -183,7 +184,7 @@ class _Run:
                 one = replace(blank, reason=str(error))
             except Exception as error:  # its words may quote a value
                 self._stack.close()  # a connection that failed is not used again
-                self._connection = None
+                self._carriers.clear()
                 logger.error("comparison %s failed: %s", blank.pairing, type(error).__name__)
                 one = replace(
                     blank, reason=f"{type(error).__name__}：{duck_words(error) if isinstance(error, duckdb.Error) else '比对未能进行'}"
@@ -230,46 +231,43 @@ class _Run:
                     return self._changed_keys(pairing, dates, Before(good.inputs, good.values))
                 except Everything as why:
                     why_full = str(why)
-        connection, settings = self._open(pairing), self.district.settings
-        candidates = rows_within_limits(connection, pairing.candidates(), settings, _REMEDY)
-        connection.register("candidates", candidates.to_arrow())
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE {KEYS} AS FROM candidates")
-        connection.unregister("candidates")
-        rows = rows_within_limits(connection, pairing.statement(restricted=True), settings, _REMEDY)
+        carried = self._open(pairing)
+        carried.keep(KEYS, pairing.candidates(), _REMEDY)
+        rows = carried.rows(pairing.statement(restricted=True), _REMEDY)
         return _Judged(lines_of(rows, pairing, dates), None, why_full)
 
     def _changed_keys(self, pairing: Pairing, dates: Dates, before: Before) -> _Judged:
         feeds = feeds_of(pairing, before, self.inputs)
         rows = max(self._rows(source) for source in pairing.sources)
-        connection = self._open(pairing)
-        count = collect_keys(connection, pairing, before, feeds, rows)
-        keys = pl.DataFrame(connection.sql(f"SELECT {' || chr(124) || '.join(pairing.keys)} AS match_key FROM {KEYS}").to_arrow_table())
+        carried = self._open(pairing)
+        count = collect_keys(carried, pairing, before, feeds, rows)
+        keys = carried.rows(f"SELECT {' || chr(124) || '.join(pairing.keys)} AS match_key FROM {KEYS}", _REMEDY)
         if not count:
             return _Judged(pl.DataFrame(schema=LEADS), keys["match_key"].cast(pl.String))
-        found = rows_within_limits(connection, pairing.statement(restricted=True), self.district.settings, _REMEDY)
+        found = carried.rows(pairing.statement(restricted=True), _REMEDY)
         return _Judged(lines_of(found, pairing, dates), keys["match_key"].cast(pl.String))
 
-    def _open(self, pairing: Pairing) -> duckdb.DuckDBPyConnection:
-        """One connection for the run, with every source of the chosen comparisons and nothing else.
+    def _open(self, pairing: Pairing) -> Carrier:
+        """One carrier of each engine for the run, with every source of the chosen comparisons and nothing else.
 
         Raises:
             MartError: a source of this pairing does not open.
         """
-        if self._connection is None:
-            connection = self._stack.enter_context(duck(self.district.settings))
-            connection.execute(macros())
-            readable: list[str] = []
+        engine = pairing.comparison.engine or self.district.settings.engine
+        if engine not in self._carriers:
+            carried = self._stack.enter_context(carrier(self.inputs, engine))
+            carried.define(macros())
             for source in sorted({side.resource for one in self.chosen for _, side in one.sides}):
                 try:
-                    readable += add_relation(connection, source, self.inputs.relation(source), self.inputs.schema(source))
+                    carried.source(source)
                 except DistrictLakeError as error:
                     self._unreadable[source] = error
-            nothing_else(connection, readable)
-            self._connection = connection
+            carried.seal()
+            self._carriers[engine] = carried
         for source in pairing.sources:
             if source in self._unreadable:
                 raise self._unreadable[source]
-        return self._connection
+        return self._carriers[engine]
 
     def _rows(self, source: str) -> int:
         return 0 if self.inputs.version(source) == ABSENT else int(self.inputs.table(source).count())
@@ -314,7 +312,7 @@ def definition_hash(pairing: Pairing) -> str:
             )
         )
     said: Mapping[str, Any] = {
-        "engine": ENGINE, "rule": pairing.comparison.model_dump(mode="json", exclude={"file", "left", "description"}),
+        "engine": ENGINE, "rule": pairing.comparison.model_dump(mode="json", exclude={"file", "left", "description", "engine"}),
         "left": pairing.left.model_dump(mode="json"), "shape": shape,
     }  # fmt: skip
     return hashlib.blake2b(json.dumps(said, sort_keys=True, ensure_ascii=False).encode(), digest_size=8).hexdigest()

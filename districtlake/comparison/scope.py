@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import duckdb
 import polars as pl
 
 from districtlake.catalog.comparisons import Side
 from districtlake.comparison.statement import KEYS, Pairing, table
+from districtlake.marts.carriers import Carrier
 from districtlake.marts.sources import ABSENT, Inputs
 
 MOST_CHANGED, FEW_KEYS = 0.3, 1000
@@ -60,9 +60,7 @@ def feeds_of(pairing: Pairing, before: Before, inputs: Inputs) -> list[tuple[Sid
     return found
 
 
-def collect_keys(
-    connection: duckdb.DuckDBPyConnection, pairing: Pairing, before: Before, feeds: list[tuple[Side, pl.DataFrame]], rows: int
-) -> int:
+def collect_keys(carried: Carrier, pairing: Pairing, before: Before, feeds: list[tuple[Side, pl.DataFrame]], rows: int) -> int:
     """Fill the table ``KEYS`` with what must be compared again; returns how many keys there are. The sources are readable already.
 
     Raises:
@@ -78,7 +76,7 @@ def collect_keys(
     }
     selects = []
     for index, (side, frame) in enumerate(feeds):
-        connection.register(f"feed_{index}", frame.to_arrow())
+        carried.frame(f"feed_{index}", frame)
         keys = ", ".join(f"{sql} AS {name}" for name, sql in zip(pairing.keys, pairing.key_sql(side), strict=True))
         selects.append(f'SELECT {keys} FROM "feed_{index}" t')
     for index, (side, now) in enumerate(moved):
@@ -87,8 +85,7 @@ def collect_keys(
     empty = "SELECT " + ", ".join(f"NULL::VARCHAR AS {name}" for name in pairing.keys)
     known = " AND ".join(f"{name} IS NOT NULL" for name in pairing.keys)
     union = " UNION ALL ".join([empty, *selects])
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE {KEYS} AS SELECT DISTINCT * FROM ({union}) WHERE {known}")
-    ((count,),) = connection.execute(f"SELECT count(*) FROM {KEYS}").fetchall()
+    count = carried.keep(KEYS, f"SELECT DISTINCT * FROM ({union}) WHERE {known}")
     if count > max(MOST_CHANGED * rows, FEW_KEYS):
         raise Everything(f"{count} keys changed, more than {MOST_CHANGED:.0%} of {rows} rows")
-    return int(count)
+    return count

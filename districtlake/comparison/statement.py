@@ -87,11 +87,16 @@ class Pairing:
             shown += [f"{'t._delivery' if placed else 'NULL::VARCHAR'} AS {prefix}_delivery", f"'{side.resource}' AS {prefix}_resource"]
             if prefix == "l":
                 shown += ["t._file AS l_file", "t._sheet AS l_sheet", "t._row AS l_row"]
-        conditions = [f"({where})"] if (where := self.where_sql(side)) else []
-        conditions += [f"{name} IS NOT NULL" for name in self.keys]
+        return self._keyed(side, [*keys, *shown], restricted, distinct=bare)
+
+    def _keyed(self, side: Side, shown: Sequence[str], restricted: bool = False, *, distinct: bool = False) -> str:
+        """A side's rows that have a join key; around it, since not every engine knows the names of a SELECT in its own WHERE."""
+        where = f" WHERE ({said})" if (said := self.where_sql(side)) else ""
+        known = [f"{name} IS NOT NULL" for name in self.keys]
         if restricted:
-            conditions.append(f"({', '.join(self.keys)}) IN (SELECT {', '.join(self.keys)} FROM {KEYS})")
-        return f"SELECT {'DISTINCT ' if bare else ''}{', '.join([*keys, *shown])} FROM {table(side.resource)} t WHERE {' AND '.join(conditions)}"
+            known.append(f"({', '.join(self.keys)}) IN (SELECT {', '.join(self.keys)} FROM {KEYS})")
+        rows = f"SELECT {', '.join(shown)} FROM {table(side.resource)} t{where}"
+        return f"SELECT {'DISTINCT ' if distinct else ''}* FROM ({rows}) WHERE {' AND '.join(known)}"
 
     def row_key(self, side: Side) -> tuple[str, ...]:
         """The columns that identify a row of a side."""
@@ -142,7 +147,7 @@ class Pairing:
         little. Never too few; which are leads, ``statement`` says of these keys.
         """
         keys, absent = ", ".join(self.keys), self.left.absent == "flag"
-        rights = " UNION ALL BY NAME ".join(self._read_by_conditions(side, "r") for side in self.comparison.right)
+        rights = " UNION ALL ".join(self._read_by_conditions(side, "r") for side in self.comparison.right)
         unless = " ".join(
             f"ANTI JOIN ({self._rows(side, 'u', False, bare=True)}) u{i} USING ({keys})" for i, side in enumerate(self.comparison.unless)
         )
@@ -156,40 +161,41 @@ class Pairing:
         place = {"l": "left", "r": "right"}[prefix]
         named = {name for one in self.comparison.flag_when for where, name in _columns_of(one) if where == place}
         shown = [f"{sql} AS {name}" for name, sql in zip(self.keys, self.key_sql(side), strict=True)]
-        shown += [f't."{item}" AS {prefix}_{name}' for name, item in side.columns.items() if name in named]
-        conditions = [f"({where})"] if (where := self.where_sql(side)) else []
-        conditions += [f"{name} IS NOT NULL" for name in self.keys]
-        return f"SELECT {', '.join(shown)} FROM {table(side.resource)} t WHERE {' AND '.join(conditions)}"
+        shown += [f't."{side.columns[name]}" AS {prefix}_{name}' for name in sorted(named)]
+        return self._keyed(side, shown)
 
     def statement(self, *, restricted: bool) -> str:
         """The rows of ``l`` that are leads, each with the first of its right rows, ``matches`` and (of ``differs``) the match keys."""
         keys = ", ".join(self.keys)
         rights = [f"r{index} AS ({self._rows(side, 'r', restricted)})" for index, side in enumerate(self.comparison.right)]
-        chain = ["SELECT * FROM r0"]
+        pair = ["r_key", *(f"r_{name}" for name in self.comparison.right[0].columns), "r_delivery", "r_resource"]
+        columns = ", ".join([*self.keys, *pair])
+        chain = [f"SELECT {columns} FROM r0"]
         for index in range(1, len(rights)):
             anti = " ".join(f"ANTI JOIN r{before} USING ({keys})" for before in range(index))
-            chain.append(f"SELECT * FROM r{index} {anti}")
+            chain.append(f"SELECT {columns} FROM r{index} {anti}")
         unless = [f"u{index} AS ({self._rows(side, 'u', restricted, bare=True)})" for index, side in enumerate(self.comparison.unless)]
         answered = " ".join(f"ANTI JOIN u{index} USING ({keys})" for index in range(len(unless)))
         conditions = " AND ".join(f"({self.condition_sql(one)})" for one in self.comparison.flag_when) or "true"
-        shown = "".join(
-            f", {text_sql(f'l_{one.differs}')} AS ml_{index}, {text_sql(f'r_{one.differs}')} AS mr_{index}"
-            for index, one in enumerate(self.softened)
-        )
+        shown = [
+            f"{text_sql(f'{side}_{one.differs}')} AS m{side}_{index}" for index, one in enumerate(self.softened) for side in ("l", "r")
+        ]  # fmt: skip
         parts = [
             f"l AS (SELECT * FROM ({self._rows(self.left, 'l', restricted)}) {answered})",
             *rights,
-            f"r AS ({' UNION ALL BY NAME '.join(chain)})",
+            f"r AS ({' UNION ALL '.join(chain)})",
             *unless,
         ]
         if answered:  # the tables of ``unless`` stand before what reads them
             parts = [*unless, *[part for part in parts if part not in unless]]
         found = f"""
-            SELECT l.*, r.* EXCLUDE ({keys}), count(*) OVER (PARTITION BY l_key) AS matches{shown}
+            SELECT {", ".join(["l.*", *pair, "count(*) OVER (PARTITION BY l_key) AS matches", *shown])}
             FROM l JOIN r USING ({keys}) WHERE {conditions}
             QUALIFY row_number() OVER (PARTITION BY l_key ORDER BY r_key) = 1 AND count(*) OVER (PARTITION BY l_key) >= {self.at_least}"""
         if self.left.absent == "flag":
-            found += f" UNION ALL BY NAME SELECT *, 0::BIGINT AS matches FROM l ANTI JOIN r USING ({keys})"
+            nothing = [f"NULL AS {name}" for name in pair]
+            unsaid = [f"NULL AS m{side}_{index}" for index, _ in enumerate(self.softened) for side in ("l", "r")]
+            found += f" UNION ALL SELECT {', '.join(['l.*', *nothing, '0::BIGINT AS matches', *unsaid])} FROM l ANTI JOIN r USING ({keys})"
         return f"WITH {', '.join(parts)} {found}"
 
     @property

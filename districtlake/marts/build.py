@@ -20,6 +20,7 @@ from districtlake.delivery.surroundings import surroundings_of_marts
 from districtlake.errors import DistrictLakeError, NotFound
 from districtlake.marts import record, table
 from districtlake.marts.affected import affected_keys
+from districtlake.marts.carriers import select
 from districtlake.marts.definition import (
     circle_of,
     definition_hash,
@@ -31,9 +32,10 @@ from districtlake.marts.definition import (
 )
 from districtlake.marts.record import Build
 from districtlake.marts.rules import mart_rules
-from districtlake.marts.sources import Inputs, MartError, select
+from districtlake.marts.sources import Inputs, MartError
 from districtlake.marts.stale import stale_resources
 from districtlake.quality.validation import RuleResult, Validation, Validator
+from districtlake.settings import Engine
 
 logger = logging.getLogger(__name__)
 
@@ -217,7 +219,7 @@ class _Run:
                 keys, why_full = affected_keys(mart, self.inputs, good.inputs, before.height)
                 if keys is not None:
                     return *self._incremental(mart, schema, before, keys), "incremental", ""
-        frame = as_declared(mart, select(statement, self.inputs, mart.column_names), schema)
+        frame = as_declared(mart, select(statement, self.inputs, mart.column_names, engine=self._engine(mart)), schema)
         return table.lines_between(before, frame, mart.key), frame, "full", why_full
 
     def _incremental(self, mart: Mart, schema: pl.Schema, before: pl.DataFrame, keys: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -226,13 +228,17 @@ class _Run:
         fresh = before.clear()
         if keys.height:
             found = select(
-                statement_of(mart.sql), self.inputs, mart.column_names, affected=keys, mappings=mart.incremental.changes
+                statement_of(mart.sql), self.inputs, mart.column_names, engine=self._engine(mart), affected=keys,
+                mappings=mart.incremental.changes,
             )  # fmt: skip
             fresh = as_declared(mart, found, schema)
         touched = before.join(keys, on=names, how="semi")
         lines = table.lines_between(touched, fresh, mart.key)
         after = pl.concat([before.join(keys, on=names, how="anti"), fresh]) if lines.height else before
         return lines, after
+
+    def _engine(self, mart: Mart) -> Engine:
+        return mart.engine or self.district.settings.engine
 
     def _judged(self, mart: Mart, frame: pl.DataFrame) -> tuple[RuleResult, ...]:
         validation: Validation = self.validator(mart.id, frame, mart_rules(mart), surroundings_of_marts(self.district))

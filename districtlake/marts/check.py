@@ -29,6 +29,8 @@ from districtlake.marts.rules import mart_rules
 from districtlake.marts.sources import given_schema
 from districtlake.marts.statements import Statement, StatementError
 from districtlake.marts.system import SYSTEM_TABLES
+from districtlake.marts.translation import obstacles_of
+from districtlake.settings import Engine
 from districtlake.warehouse.statement import duck_words
 
 _UNREPEATABLE = (exp.CurrentDate, exp.CurrentTime, exp.CurrentTimestamp, exp.Rand, exp.Uuid)
@@ -64,6 +66,7 @@ def _mart(mart: Mart, catalog: Catalog) -> Iterator[Finding]:
     unknown = list(_unknown_sources(mart, statement, catalog))
     yield from unknown
     yield from _unrepeatable(mart, statement)
+    yield from not_portable(statement.text, mart.sql_file, mart.engine)
     yield from _incremental(mart, catalog)
     yield from _rules(mart)
     if not unknown:
@@ -85,6 +88,16 @@ def _unrepeatable(mart: Mart, statement: Statement) -> Iterator[Finding]:
         problem = f"{node.sql(dialect='duckdb')} gives another value each time, so the build could not be repeated"
         remedy = "Take the day from system.today (select today from system.today)."
         yield Finding(mart.sql_file, f"line {_line(node)}".removesuffix("line 0"), problem, remedy)
+
+
+def not_portable(sql: str, file: str, engine: Engine | None, place: str = "") -> Iterator[Finding]:
+    """What Spark could not carry: an error where ``engine`` asks for Spark, a warning where only the settings may, nothing where it excludes it."""
+    if engine == "embedded":
+        return
+    for one in obstacles_of(sql):
+        where = place or (f"line {one.line}" if one.line else "")
+        remedy = one.remedy if engine == "spark" else f"{one.remedy} Or write 'engine: embedded'."
+        yield Finding(file, where, f"the Spark engine cannot carry it: {one.problem}", remedy, "error" if engine == "spark" else "warning")
 
 
 def _line(node: exp.Expr) -> int:

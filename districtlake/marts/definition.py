@@ -12,6 +12,7 @@ import polars as pl
 
 from districtlake.catalog.marts import Mart, MartColumn
 from districtlake.catalog.models import Catalog
+from districtlake.marts.set_operations import by_position
 from districtlake.marts.statements import Statement, parse
 from districtlake.marts.system import SYSTEM_TABLES
 from districtlake.warehouse.tables import schema_of
@@ -185,7 +186,7 @@ def _lineage(sql: str, schema_json: str) -> dict[str, tuple[Origin, ...]]:
     try:
         written = statement_of(sql).tree.copy()
         for query in [*written.find_all(exp.SetOperation)][::-1]:  # the innermost first
-            _aligned(query)
+            by_position(query)
         tree = qualify(
             written, schema=schema, dialect="duckdb", quote_identifiers=False, identify=False,
             validate_qualify_columns=False,
@@ -206,32 +207,3 @@ def _lineage(sql: str, schema_json: str) -> dict[str, tuple[Origin, ...]]:
         }
         found[selected.alias_or_name.lower()] = tuple(sorted(origins))
     return found
-
-
-def _aligned(query: Any) -> None:
-    """Write a ``UNION BY NAME`` by position: sqlglot follows columns of a set operation by their place only."""
-    from sqlglot import exp
-
-    if not query.args.get("by_name"):
-        return
-    names = list(dict.fromkeys([*_names(query.this), *_names(query.expression)]))
-    if "*" in names:
-        return
-    for side in (query.this, query.expression):
-        for branch in _branches(side):
-            by_name = {one.alias_or_name.lower(): one for one in branch.selects}
-            branch.set("expressions", [by_name.get(name) or exp.alias_(exp.Null(), name) for name in names])
-    query.set("by_name", False)
-
-
-def _branches(query: Any) -> list[Any]:
-    """The SELECTs of a set operation, or the one there is."""
-    from sqlglot import exp
-
-    if isinstance(query, exp.SetOperation):
-        return [*_branches(query.this), *_branches(query.expression)]
-    return _branches(query.this) if isinstance(query, exp.Subquery) else [query]
-
-
-def _names(query: Any) -> list[str]:
-    return [one.alias_or_name.lower() or "*" for one in _branches(query)[0].selects]

@@ -6,7 +6,7 @@ A resource that was never delivered is an empty relation of its catalogue's colu
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ ABSENT = "absent"
 """The version of a source that has no table yet."""
 
 AFFECTED = "affected_keys_"
+"""The table of key values that an incremental build computes again."""
 BATCH_ROWS = 100_000
 RESULT_SHARE = 4
 """A mart's rows may take so many times ``sql_memory_mb``: they are held whole to be compared with those before."""
@@ -155,10 +156,8 @@ def add_relation(
         paths, known = (), set(relation.schema.names)
         connection.register(handle, relation)
         rows = f'"{handle}"'
-    columns = ", ".join(_quoted(column for column in schema if column in known))
-    where = " OR ".join(
-        f"({', '.join(_quoted(mapping))}) IN (SELECT {', '.join(_quoted(mapping.values()))} FROM {AFFECTED})" for mapping in mappings
-    )
+    columns = quoted(column for column in schema if column in known)
+    where = " OR ".join(f"({quoted(mapping)}) IN (SELECT {quoted(mapping.values())} FROM {AFFECTED})" for mapping in mappings)
     condition = f" WHERE {where}" if where else ""
     selected = f" UNION ALL BY NAME SELECT {columns} FROM {rows}{condition}" if rows and columns else ""
     connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{agency}"')
@@ -170,8 +169,9 @@ def _list(paths: Sequence[str]) -> str:
     return "[" + ", ".join("'" + path.replace("'", "''") + "'" for path in paths) + "]"
 
 
-def _quoted(names: Any) -> list[str]:
-    return [f'"{name}"' for name in names]
+def quoted(names: Iterable[str]) -> str:
+    """Column names as SQL, separated by commas."""
+    return ", ".join(f'"{name}"' for name in names)
 
 
 def given_schema(statement: Statement, catalog: Catalog) -> pl.Schema:
@@ -184,37 +184,6 @@ def given_schema(statement: Statement, catalog: Catalog) -> pl.Schema:
         lock(connection)
         connection.execute(statement.runnable)  # unlike ``sql``, its errors name the line
         return pl.DataFrame(connection.sql(statement.runnable).to_arrow_table()).schema
-
-
-def select(
-    statement: Statement,
-    inputs: Inputs,
-    columns: Sequence[str],
-    *,
-    affected: pl.DataFrame | None = None,
-    mappings: Mapping[str, Sequence[Mapping[str, str]]] | None = None,
-) -> pl.DataFrame:
-    """Run the statement over the pinned inputs; ``columns`` in this order.
-
-    ``affected`` (unique key values) restricts the sources named in ``mappings``, and then the result.
-
-    Raises:
-        MartError: DuckDB refuses the statement or runs out of memory; its words are kept to the first line.
-    """
-    with duck(inputs.district.settings) as connection:
-        if affected is not None:
-            connection.register(AFFECTED, affected.to_arrow())
-        readable: list[str] = []
-        for source in statement.sources:
-            restricted = (mappings or {}).get(source, ()) if affected is not None else ()
-            readable += add_relation(connection, source, inputs.relation(source), inputs.schema(source), restricted)
-        lock(connection, readable)
-        names = ", ".join(_quoted(columns))
-        sql = f"SELECT {names} FROM (\n{statement.runnable.rstrip().rstrip(';')}\n) AS built"
-        if affected is not None:
-            keys = ", ".join(_quoted(affected.columns))
-            sql += f" WHERE ({keys}) IN (SELECT {keys} FROM {AFFECTED})"
-        return rows_within_limits(connection, sql, inputs.district.settings)
 
 
 def rows_within_limits(

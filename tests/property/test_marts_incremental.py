@@ -23,8 +23,9 @@ from districtlake.clock import FixedClock
 from districtlake.delivery.district import District, open_district
 from districtlake.marts import affected, table
 from districtlake.marts.build import as_declared, build_marts
+from districtlake.marts.carriers import select
 from districtlake.marts.definition import in_build_order, mart_schema, resources_behind, statement_of
-from districtlake.marts.sources import Inputs, select
+from districtlake.marts.sources import Inputs
 from districtlake.settings import PROJECT_ROOT, Settings
 from districtlake.warehouse.changes import difference
 from districtlake.warehouse.tables import address, item_types, schema_of

@@ -6,7 +6,7 @@ with located as (
 places as (
     select
         street_name, mode(street_code order by street_code) as street_code, count(*) as standard_addresses,
-        round(avg(longitude), 6) as longitude, round(avg(latitude), 6) as latitude
+        round(cast(sum(longitude) as double) / count(longitude), 6) as longitude, round(cast(sum(latitude) as double) / count(latitude), 6) as latitude
     from located
     where street_name is not null
     group by street_name

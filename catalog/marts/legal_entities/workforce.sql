@@ -4,7 +4,7 @@ with insured as (
         count(distinct citizen_id) as insured_persons,
         count(distinct citizen_id) filter (status = '1') as active_persons,
         count(*) filter (status = '1') as active_insurances,
-        round(cast(avg(contribution_base) filter (status = '1') as double), 2) as mean_contribution_base
+        round(cast(sum(contribution_base) filter (status = '1') as double) / count(contribution_base) filter (status = '1'), 2) as mean_contribution_base
     from human_resources_bureau.insured_persons
     group by uscc
 )

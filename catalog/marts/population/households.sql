@@ -2,7 +2,7 @@
 with members as (
     select
         p.household_no, p.street_name, p.is_living, p.is_low_income, p.has_employment_insurance, p.real_estate_units,
-        date_sub('year', p.birth_date, t.today) as age
+        (cast(strftime(t.today, '%Y%m%d') as integer) - cast(strftime(p.birth_date, '%Y%m%d') as integer)) // 10000 as age
     from population.persons p
     cross join system.today t
     where p.household_no is not null and p.residence_kind = '户籍'
