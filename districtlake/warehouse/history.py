@@ -56,16 +56,16 @@ def of_key(lake: Path, resource: Resource, key: str) -> pl.DataFrame:
 
 
 def changed_by(lake: Path, resource: Resource, delivery: str) -> dict[str, pl.DataFrame]:
-    """What a delivery did: rows ``inserted``, ``changed`` (before, with the items that differ), ``deleted``."""
+    """What a delivery did: rows ``inserted``, ``changed`` (before, with the items that differ), ``deleted``; by key."""
     every = versions(lake, resource).collect()
     key = list(key_columns(resource))
     brought = every.filter(pl.col("_delivery") == delivery)
     ended = every.filter(pl.col("_ended_by") == delivery)
     replaced = ended.filter(pl.col("_ending") == "replaced")
     return {
-        "inserted": brought.join(replaced.select(key), on=key, how="anti"),
-        "changed": replaced.join(brought, on=key, how="inner", suffix="__after"),
-        "deleted": ended.filter(pl.col("_ending") == "deleted"),
+        "inserted": brought.join(replaced.select(key), on=key, how="anti").sort(key),
+        "changed": replaced.join(brought, on=key, how="inner", suffix="__after").sort(key),
+        "deleted": ended.filter(pl.col("_ending") == "deleted").sort(key),
     }
 
 

@@ -26,6 +26,12 @@ RESIDENT = 1200 << 20
 """Peak memory of the whole process; the libraries take a third of it, the bounds of ``oracles.LIMITS`` the rest."""
 
 
+def resident_peak() -> int:
+    """Bytes this process held at most. Not ``ru_maxrss``: that begins with what the parent held when it forked."""
+    lines = Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024
+
+
 class Judge:
     """Judges one content after the other and tells what it finds, each kind once."""
 
@@ -53,7 +59,7 @@ class Judge:
             self._tell(problem, content, "".join(traceback.format_exception(error))[-4000:])
         finally:
             faulthandler.cancel_dump_traceback_later()
-        peak = process.getrusage(process.RUSAGE_SELF).ru_maxrss * 1024
+        peak = resident_peak()
         if peak > RESIDENT and peak > self._peak:
             problem = "memory"
             self._tell(problem, content, f"peak {peak >> 20} MiB")

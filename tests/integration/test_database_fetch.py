@@ -255,7 +255,7 @@ def test_the_night_reads_first_and_goes_on_without_what_fails(base: Base, distri
 
 
 @pytest.mark.parametrize(
-    ("database", "said"),
+    ("source", "said"),
     [
         ("{connection: front}", "either 'table' or 'query'"), ("{connection: front, table: t, query: select 1}", "either 'table' or 'query'"),
         ("{connection: front, query: 'DELETE FROM t'}", "does not only read"), ("{connection: front, query: 'SELECT 1; SELECT 2'}", "2 statements"),
@@ -263,10 +263,10 @@ def test_the_night_reads_first_and_goes_on_without_what_fails(base: Base, distri
         ("{connection: front, tabel: t}", "tabel"),
     ],
 )  # fmt: skip
-def test_a_wrong_entry_is_found_when_the_catalogue_is_checked(tmp_path: Path, database: str, said: str) -> None:
+def test_a_wrong_entry_is_found_when_the_catalogue_is_checked(tmp_path: Path, source: str, said: str) -> None:
     opened = open_small(tmp_path)
     opened.store.close()
-    edit(tmp_path, PAYMENTS, (INCREMENTAL, f"{INCREMENTAL}, database: {database}"))
+    edit(tmp_path, PAYMENTS, (INCREMENTAL, f"{INCREMENTAL}, database: {source}"))
     assert [finding for finding in check_catalog(opened.settings.catalog_dirs) if said in f"{finding.key} {finding.problem}"]
     edit(tmp_path, PEOPLE, ("mode: snapshot", "database: {connection: f, table: t, watermark: w}, mode: snapshot"))
     assert [finding for finding in check_catalog(opened.settings.catalog_dirs) if "a snapshot is the whole list" in finding.problem]

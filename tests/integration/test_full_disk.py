@@ -37,9 +37,9 @@ def test_a_full_disk_under_the_archive(tmp_path: Path, monkeypatch: pytest.Monke
         monkeypatch.setattr(archive.os, "write", full)
         (notice,) = receive(district).notices
         monkeypatch.undo()
-        assert "full" in notice.message
+        assert "已满" in notice.message
         assert NAME in notice.message
-        assert "Free space" in notice.hint
+        assert "腾出空间" in notice.hint
         assert path.exists()
         assert not list((district.settings.archive / ".incoming").iterdir()), "no temporary file remains"
         _, outcomes = run_folder(district, district.settings.inbox, ENGINE)
