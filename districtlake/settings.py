@@ -58,9 +58,7 @@ class Settings(BaseModel):
     upload_mb: int = Field(default=200, gt=0)  # one file handed in through the portal; larger ones come through the inbox
     webhook_hosts: str = ""  # the only places that may be called: host, host:port, or http://host:port where there is no TLS
 
-    databases_file: Path | None = (
-        None  # addresses of agencies' databases with their passwords; None: secrets/databases.yaml of the state folder
-    )
+    databases_file: Path | None = None  # addresses of agencies' databases; None: secrets/databases.yaml of the state folder
     engine: Engine = "embedded"  # of resources, marts and comparisons whose entry names none
     spark_master: str = "local[*]"  # or local-cluster[2,1,2048], spark://host:7077, yarn, k8s://…
     spark_driver_mb: int = Field(default=2048, gt=0)

@@ -87,7 +87,7 @@ def import_file(
         return
     if not yes and (as_json or not typer.confirm("生效吗？")):
         raise OperationRefused.of("import.unconfirmed")
-    target = import_year(file, district.settings.catalog_dirs[0] / "calendar")
+    target = import_year(file, _folder(district, year.year))
     recounted = _recount(district, "calendar.import", year.year, {"days": len(changes), "papers": list(year.papers)})
     if as_json:
         show_json({"applied": True, "year": year.year, "file": str(target), "changes": changes, "tickets": list(recounted)})
@@ -106,12 +106,9 @@ def revert(year: Annotated[int, typer.Argument(help="年，如 2027")], yes: Yes
     from districtlake.policy.calendar import revert_year
 
     district = open_district()
-    folder = next(
-        (path.parent for path in [_files(district).get(year)] if path is not None), district.settings.catalog_dirs[0] / "calendar"
-    )
     if not yes and not typer.confirm(f"退回 {year} 年的安排吗？"):
         raise OperationRefused.of("import.unconfirmed")
-    stands = revert_year(year, folder)
+    stands = revert_year(year, _folder(district, year))
     recounted = _recount(district, "calendar.revert", year, {})
     console.print(f"已退回：{stands if stands is not None else f'{year} 年没有导入的安排了'}。", markup=False, soft_wrap=True)
     console.print(f"期限重算的工单 {len(recounted)}：{'、'.join(recounted) or '无'}。", markup=False, soft_wrap=True)
@@ -125,6 +122,12 @@ def _files(district: Any) -> dict[int, Path]:
             if path.suffix in (".json", ".yaml") and path.stem.isdigit():
                 found[int(path.stem)] = path
     return found
+
+
+def _folder(district: Any, year: int) -> Path:
+    """Where the file of a year belongs: beside the one that counts, or it would count in its place; else in the first catalogue folder."""
+    standing = _files(district).get(year)
+    return standing.parent if standing is not None else Path(district.settings.catalog_dirs[0]) / "calendar"
 
 
 def _days(year: int) -> list[date]:

@@ -23,7 +23,7 @@ from districtlake.delivery.district import District
 from districtlake.delivery.locks import lock
 from districtlake.delivery.notices import FETCHES, keep_notices
 from districtlake.delivery.receive import Received, take_fetched
-from districtlake.errors import DistrictLakeError
+from districtlake.errors import DistrictLakeError, kind_and_place
 from districtlake.ingestion.database import DatabaseError, Fetched, fetch_to
 from districtlake.settings import Settings
 from districtlake.store.tables import Delivery
@@ -70,6 +70,11 @@ def fetch(
             outcomes.append(_fetch(district, resource, whole, actor or district.settings.actor, tell))
         except DistrictLakeError as error:
             outcomes.append(Outcome(resource.id, error=error))
+        except Exception as error:  # a full disk, a fault of ours: the inbox and the other databases are read all the same
+            told = DatabaseError.of(
+                "database.failed", code="database.failed", retryable=True, resource=resource.id, kind=kind_and_place(error)
+            )
+            outcomes.append(Outcome(resource.id, error=told))
     failed = {one.resource: one.error for one in outcomes if one.error is not None}
     if {one.id for one in resources} >= {one.id for one in fetched_resources(district)}:  # else others' notices would be cleared
         keep_notices(

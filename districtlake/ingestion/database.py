@@ -263,7 +263,8 @@ def below(watermark: str, overlap: float) -> str:
 def _from(server: Server, source: Database) -> str:
     if source.table is not None:
         return ".".join(_quoted(server, part) for part in source.table.split("."))
-    return f"({str(source.query).rstrip().rstrip(';')}) AS districtlake"
+    # on a line of its own: a comment at the end of the query must not take the bracket with it
+    return f"({str(source.query).rstrip().rstrip(';')}\n) AS districtlake"
 
 
 def _quoted(server: Server, name: str) -> str:

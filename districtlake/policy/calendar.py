@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
@@ -185,7 +186,7 @@ def import_year(source: Path, calendar_dir: Path) -> Path:
         if target.exists() and target.read_bytes() != Path(temporary).read_bytes():
             kept = calendar_dir / EARLIER / str(year.year)
             kept.mkdir(parents=True, exist_ok=True)
-            os.replace(target, kept / f"{len(list(kept.iterdir())) + 1}.json")
+            shutil.copyfile(target, kept / f"{len(list(kept.iterdir())) + 1}.json")  # a copy: the year is never without its file
         os.replace(temporary, target)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)

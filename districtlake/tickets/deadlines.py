@@ -85,6 +85,10 @@ def recompute_provisional(
         Numbers of the tickets whose day, or its finality, changed.
     """
     changed = []
+    if year is None:  # asked every few seconds: nobody's lock is taken for nothing
+        with store.session(read_only=True) as session:
+            if session.scalar(select(Ticket.number).where(Ticket.provisional).limit(1)) is None:
+                return ()
     with store.session() as session:
         store.exclusive(session, LOCK)
         asked: ColumnElement[bool] = Ticket.provisional.is_(True)

@@ -142,6 +142,19 @@ def test_a_process_that_ends_before_registering_loses_and_doubles_nothing(
     assert standing(district) == {"A1": ("甲", 1)}
 
 
+def test_a_fault_over_one_database_stops_nothing_else(base: Base, district: District, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fetching, "fetch_to", full)
+        told = fetched(district)
+    assert told.error is not None
+    assert (told.error.code, told.error.retryable) == ("database.failed", True)
+    assert "OSError" in told.error.message
+    assert fetched(later(district, 1)).error is None
+
+
 def test_a_snapshot_says_what_is_gone_and_the_same_list_twice_is_one(base: Base, tmp_path: Path) -> None:
     open_small(tmp_path).store.close()
     query = "SELECT code AS 编号, name AS 名称, amount AS 数量 FROM payments"

@@ -154,7 +154,7 @@ def test_numbers_beyond_what_floats_hold_are_told_apart(base: Base, tmp_path: Pa
 
 def test_a_query_instead_of_a_table(base: Base, tmp_path: Path) -> None:
     base.run("CREATE TABLE t (id integer, name varchar(20))", "INSERT INTO t VALUES (1, '100%'), (2, '其他')")
-    source = of(query="SELECT id AS 编号, name AS 名称 FROM t WHERE name LIKE '1%';", watermark="编号", overlap=0)
+    source = of(query="SELECT id AS 编号, name AS 名称 FROM t WHERE name LIKE '1%' -- 到此为止", watermark="编号", overlap=0)
     frame, told = read(base, source, tmp_path, "0")
     assert (frame.rows(), told.watermark) == ([("1", "100%")], "1")
     assert columns_of(base.url, source) == ("编号", "名称")
