@@ -15,6 +15,7 @@ from pathlib import Path
 
 SAMPLE_BYTES = 1 << 18
 _PLAUSIBLE = 0.6
+_PROOF = 6
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"),
           (codecs.BOM_UTF16_BE, "utf-16"))  # fmt: skip
 _ODD_SCRIPTS = re.compile(r"[\u0370-\u03ff\u0400-\u04ff\u2500-\u257f\u3040-\u30ff\u3100-\u312f\ue000-\uf8ff\ufffd]")
@@ -85,6 +86,8 @@ def guess_encoding(path: Path) -> Guess | None:
     if not likenesses:
         return None
     named = dict(likenesses)
+    if "gb18030" not in named and _broken_chinese(data, whole) > max(_PLAUSIBLE, *(named.get(name, 0.0) for name in _LIKENESS[1:-1])):
+        return None
     others = tuple(pair for pair in likenesses if pair[0] != "gb18030")
     chinese = named.get("gb18030")
     if chinese is not None and chinese >= _PLAUSIBLE and chinese + 0.15 >= max((share for _, share in others), default=0.0):
@@ -98,7 +101,18 @@ def guess_encoding(path: Path) -> Guess | None:
     return Guess(best, f"除{best}外都不能解码（推断，请用 --encoding 确认）", False, tuple(likenesses))
 
 
-_LIKENESS = ("gb18030", "cp950", "shift_jis", "cp1252")
+def _broken_chinese(data: bytes, whole: bool) -> float:
+    """How much a text that is no GB18030 is Chinese in it all the same up to where it breaks: cut off, or two encodings in one file. Any
+    other reading of it would be of wrong characters."""
+    try:
+        codecs.getincrementaldecoder("gb18030")().decode(data, final=whole)
+    except UnicodeDecodeError as error:
+        before = data[: error.start].decode("gb18030", errors="ignore")
+        return likeness_of_chinese(before) if sum(not char.isascii() for char in before) >= _PROOF else 0.0
+    return 0.0
+
+
+_LIKENESS = ("gb18030", "cp950", "big5hkscs", "shift_jis", "cp1252")
 
 
 def _decoded(data: bytes, encoding: str, whole: bool) -> str | None:
@@ -120,7 +134,7 @@ def _likeness(data: bytes, encoding: str, whole: bool) -> float | None:
         beyond = [char for char in text if not char.isascii()]
         kana = sum("\u3040" <= char <= "\u30ff" for char in beyond)
         return min(1.0, (kana * 2) / max(1, len(beyond))) if kana else 0.0
-    return likeness_of_chinese(text, "big5" if encoding == "cp950" else "gb2312")
+    return likeness_of_chinese(text, "gb2312" if encoding == "gb18030" else "big5")
 
 
 def likeness_of_chinese(text: str, charset: str = "gb2312") -> float:

@@ -23,6 +23,7 @@ from districtlake.ingestion.cells import refuse_columns
 from districtlake.ingestion.delimited import Form
 from districtlake.ingestion.header import HeaderFinder
 from districtlake.ingestion.limits import Limits
+from districtlake.ingestion.ods_cells import put_over
 from districtlake.ingestion.report import RowNote, SheetReport
 from districtlake.ingestion.rows import Table, titles_above
 from districtlake.ingestion.workbook_guard import Told, encrypted
@@ -33,6 +34,8 @@ _MOMENT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?$"
 _BEYOND_DATES = r"^-?[0-9]{9,}"
 _CUT = r"\.[0-9]{9}$"
 _ERROR = re.compile(r"Error\((\w+)\)")
+_ELAPSED = r"^(?:1899-12-3|190[0-9]-)"
+_HOURS = re.compile(r"value: (-?[0-9.eE+-]+), datetime_type: TimeDelta")
 _ERRORS = {"Div0": "#DIV/0!", "NA": "#N/A", "Name": "#NAME?", "Null": "#NULL!", "Num": "#NUM!", "Ref": "#REF!", "Value": "#VALUE!"}
 
 
@@ -152,7 +155,10 @@ def _grid(loaded: Any, name: str, limits: Limits) -> tuple[pl.DataFrame, Any]:
 
 def _seen(reader: Any, sheet: str, grid: pl.DataFrame, loaded: Any, errors: Any, told: Told, name: str) -> pl.DataFrame:
     cells = _as_seen(reader, sheet, grid, loaded.available_columns(), told, name)
-    return _with_errors(cells, errors).select(pl.when(pl.all() != "").then(pl.all()))
+    cells = _with_errors(cells, errors)
+    if told.odd_cells:
+        cells = put_over(cells, sheet, loaded.available_columns()[0].absolute_index, told.odd_cells)
+    return cells.select(pl.when(pl.all() != "").then(pl.all()))
 
 
 def _table(reader: Any, sheet: str, loaded: Any, name: str, finder: HeaderFinder, limits: Limits, told: Told, form: Form) -> Table | None:
@@ -200,6 +206,12 @@ def _as_seen(reader: Any, sheet: str, grid: pl.DataFrame, columns: list[Any], to
     if not told.midnights_in_text:  # then what looks like a moment is one
         moments = [at for at in grid.columns if needs[f"moment_{at}"]]
         grid = grid.with_columns(_moments(grid[at], grid[at], told.epoch_1904).alias(at) for at in moments)
+    elapsed = [
+        at
+        for at in grid.columns
+        if needs[f"moment_{at}"] and grid[at].str.contains(_ELAPSED if not told.epoch_1904 else "^190[4-9]-").any()
+    ]
+    spans = _spans(reader, sheet, grid, elapsed, columns, name)
     for dtype, concerned in fits.items():
         # As a date, a number beyond the calendar would panic: columns that hold one are looked at only where they may hold dates.
         odd = [column for column in concerned if dtype == "datetime" and grid[column].str.contains(_BEYOND_DATES).any()]
@@ -215,7 +227,28 @@ def _as_seen(reader: Any, sheet: str, grid: pl.DataFrame, columns: list[Any], to
             for column, kind in zip(together, again.get_columns(), strict=True):
                 seen = _REWRITE[dtype](part[column], kind, told.epoch_1904).alias(column)
                 grid = grid.with_columns(seen if rows is None else grid[column].scatter(rows.arg_true(), seen))
+    for column, texts in spans.items():
+        grid = grid.with_columns(grid[column].scatter(list(texts), list(texts.values())))
     return grid
+
+
+def _spans(reader: Any, sheet: str, grid: pl.DataFrame, concerned: list[str], columns: list[Any], name: str) -> dict[str, dict[int, str]]:
+    """Hours that are counted beyond a day (format ``[h]:mm``), as Excel shows them: 30:15:00. The reader makes days of 1900 of them."""
+    found: dict[str, dict[int, str]] = {}
+    for at in concerned:
+        loaded = _load(reader, sheet, "float", name, [columns[int(at[1:])].absolute_index])
+        _, errors = guarded(name, loaded.to_arrow_with_errors)
+        for error in errors.errors if errors is not None else ():
+            if (match := _HOURS.search(error.detail)) is not None:
+                found.setdefault(at, {})[error.position[0]] = _clock(float(match.group(1)))
+    return found
+
+
+def _clock(days: float) -> str:
+    thousandths = round(abs(days) * 86_400_000)
+    seconds, parts = divmod(thousandths, 1000)
+    text = f"{'-' if days < 0 else ''}{seconds // 3600:02d}:{seconds % 3600 // 60:02d}:{seconds % 60:02d}"
+    return f"{text}.{parts:03d}".rstrip("0") if parts else text
 
 
 def _numbers(cells: pl.Series, number: pl.Series, epoch_1904: bool) -> pl.Series:

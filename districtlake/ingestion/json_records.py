@@ -7,7 +7,7 @@ numbered from 1. In NDJSON it has a line of its own, whose number it takes. A Ge
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import IO, Any
@@ -46,11 +46,11 @@ def looks_like_json(head: str, name: str) -> bool:
     return after.startswith(('"', "}") if start[0] == "{" else ("{", "]"))
 
 
-def read_json(text: TextFile, name: str, place: str | None, collector: RecordSink, limits: Limits) -> Found:
+def read_json(text: TextFile, name: str, place: str | Sequence[str] | None, collector: RecordSink, limits: Limits) -> Found:
     """Put every record of a JSON text into the collector.
 
     Args:
-        place: ``source.records``, for example ``data.rows``; None: the root array, or the only array of objects among the root's members.
+        place: ``source.records``, for example ``data.rows``, or the names of the members one by one; None: the root array, or the only array of objects among the root's members.
 
     Raises:
         IngestionError: ``ingestion.json`` (no JSON, with its line), ``ingestion.damaged`` (cut off), ``ingestion.records`` (the place is
@@ -65,7 +65,7 @@ def read_json(text: TextFile, name: str, place: str | None, collector: RecordSin
             found.format = "ndjson"
             reader.lines(lines)
         else:
-            reader.document(lines, place.split(".") if place else [])
+            reader.document(lines, place.split(".") if isinstance(place, str) and place else list(place or ()))
         lines.detach()
     if reader.features:
         found.format = "geojson"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -141,8 +142,18 @@ def _written(value: Any) -> str | None:
     if value is None:
         return None
     if isinstance(value, (list, dict, tuple)):
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_inner)
     return str(value)
+
+
+def _inner(value: Any) -> str:
+    """A value inside a nested one, as it would stand in a cell: days and times in ISO form, bytes as text or hexadecimal."""
+    if isinstance(value, bytes):
+        try:
+            return value.decode("utf-8")
+        except UnicodeDecodeError:
+            return value.hex()
+    return value.isoformat() if isinstance(value, date) else str(value)
 
 
 def _presentable(cells: pl.DataFrame) -> tuple[pl.DataFrame, dict[int, str]]:

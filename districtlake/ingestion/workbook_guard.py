@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from xml.parsers import expat
 
@@ -17,6 +17,7 @@ import numpy as np
 
 from districtlake.errors import IngestionError
 from districtlake.ingestion.limits import Limits
+from districtlake.ingestion.ods_cells import OddCell, OddCells
 from districtlake.ingestion.packed import members, refuse_bomb, unpacked
 
 # Addresses as every program writes them, r="AB12"; with a plain beginning these are searched three times faster.
@@ -41,12 +42,14 @@ class Told:
         epoch_1904: dates count from 1904.
         odd_numbers: a number may show otherwise than it is written. truths: a cell may be a truth value.
         midnights_in_text: a text may look like the moments that are shown without their midnight.
+        odd_cells: of an OpenDocument sheet, as it shows them: the reader bends these.
     """
 
     epoch_1904: bool = False
     odd_numbers: bool = True
     truths: bool = True
     midnights_in_text: bool = True
+    odd_cells: tuple[OddCell, ...] = ()
 
 
 def check_workbook(path: Path, name: str, limits: Limits) -> Told:
@@ -58,12 +61,13 @@ def check_workbook(path: Path, name: str, limits: Limits) -> Told:
     infos = members(path, name)
     refuse_bomb(infos, path.stat().st_size, name, limits)
     epoch_1904, found = False, _Found(all_looked_at=True)
+    odd_cells: tuple[OddCell, ...] = ()
     with path.open("rb") as file:
         for info in infos:
             if info.filename == "xl/workbook.xml":
                 epoch_1904 = bool(_DATE_1904.search(b"".join(unpacked(file, info, name))))
             elif info.filename == "content.xml":
-                _check_ods(unpacked(file, info, name), name, limits)
+                odd_cells = _check_ods(unpacked(file, info, name), name, limits)
                 found.all_looked_at = False
             elif info.filename == "xl/workbook.bin":
                 epoch_1904 = _binary_1904(b"".join(unpacked(file, info, name)))
@@ -73,7 +77,7 @@ def check_workbook(path: Path, name: str, limits: Limits) -> Told:
             # A sheet may lie under any name; every part is read anyway, for its size and checksum.
             elif not _surely_small(unpacked(file, info, name), limits, found):
                 _check_sheet(unpacked(file, info, name), name, limits)
-    return found.told(epoch_1904)
+    return replace(found.told(epoch_1904), odd_cells=odd_cells)
 
 
 def is_workbook(infos: list[zipfile.ZipInfo]) -> str | None:
@@ -217,8 +221,8 @@ def _binary_1904(data: bytes) -> bool:
     return any(kind == _BRT_WB_PROP and length >= 4 and data[at] & 1 for kind, at, length in _binary_records(data))
 
 
-def _check_ods(chunks: Iterator[bytes], name: str, limits: Limits) -> None:
-    """OpenDocument repeats cells and rows by attributes: count as far as the last filled one."""
+def _check_ods(chunks: Iterator[bytes], name: str, limits: Limits) -> tuple[OddCell, ...]:
+    """OpenDocument repeats cells and rows by attributes: count as far as the last filled one. Gives the cells the reader bends."""
     extents = _OdsExtents()
     parser = expat.ParserCreate()
     parser.StartElementHandler = extents.start
@@ -234,6 +238,7 @@ def _check_ods(chunks: Iterator[bytes], name: str, limits: Limits) -> None:
     except (expat.ExpatError, ValueError, LookupError) as error:  # LookupError: an encoding nobody knows
         raise IngestionError.of("reading.damaged_sheet", code="ingestion.damaged", file=name) from error
     refuse_extent(extents.columns, extents.rows, name, limits)
+    return tuple(extents.odd.found)
 
 
 class _OdsExtents:
@@ -243,11 +248,13 @@ class _OdsExtents:
         self.columns = self.rows = 0
         self._row = self._column = self._filled_to = self._repeat_row = self._repeat_cell = 0
         self._filled = False
+        self.odd = OddCells()
 
     def doctype(self, *_: object) -> None:
         raise ValueError("document type declared")
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
+        self.odd.start(tag, attributes)
         if tag == "table:table":
             self._row = 0
         elif tag == "table:table-row":
@@ -258,9 +265,11 @@ class _OdsExtents:
             self._filled = "office:value-type" in attributes
 
     def text(self, data: str) -> None:
+        self.odd.text(data)
         self._filled = self._filled or bool(data.strip())
 
     def end(self, tag: str) -> None:
+        self.odd.end(tag)
         if tag in ("table:table-cell", "table:covered-table-cell"):
             self._column += self._repeat_cell
             if self._filled:

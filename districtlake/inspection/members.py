@@ -15,21 +15,19 @@ from districtlake.ingestion.report import RowNote
 _DEPTH = 5
 
 
-def places_of(document: Any) -> list[str]:
-    """Places of arrays of objects in an object, the longest first; none for an array at the root, or where a name would break the place."""
+def places_of(document: Any) -> list[tuple[str, ...]]:
+    """Places of arrays of objects in an object, the longest first; none for an array at the root."""
     found = list(_arrays(document, [], 0))
     found.sort(key=lambda pair: -pair[1])
     return [place for place, _ in found]
 
 
-def _arrays(value: Any, above: list[str], depth: int) -> Iterator[tuple[str, int]]:
+def _arrays(value: Any, above: list[str], depth: int) -> Iterator[tuple[tuple[str, ...], int]]:
     if not isinstance(value, dict) or depth > _DEPTH:
         return
     for name, inner in value.items():
-        if not name or "." in name or any(char.isspace() for char in name):
-            continue
         if isinstance(inner, list) and inner and all(isinstance(element, dict) for element in inner):
-            yield ".".join([*above, name]), len(inner)
+            yield (*above, name), len(inner)
         elif isinstance(inner, dict):
             yield from _arrays(inner, [*above, name], depth + 1)
 
@@ -67,7 +65,15 @@ class OpenCollector:
         """Names, cells (``c0`` …), notes, and the number of each record."""
         columns = {}
         for at in range(len(self._names)):
-            texts = [storable(text) if (text := cells.get(at)) else None for _, cells in self._rows]
+            texts = [self._kept(row, text) if (text := cells.get(at)) else None for row, cells in self._rows]
             columns[f"c{at}"] = pl.Series(texts, dtype=pl.String)
         names = [storable(name) for name in self._names]
+        self._notes.sort(key=lambda note: note.row)
         return names, pl.DataFrame(columns), self._notes, [row for row, _ in self._rows]
+
+    def _kept(self, row: int, text: str) -> str:
+        """The text as it can be stored; where that is an escape, the record is noted."""
+        shown = storable(text)
+        if shown != text and RowNote(None, row, "bad_escape") not in self._notes:
+            self._notes.append(RowNote(None, row, "bad_escape"))
+        return shown

@@ -18,7 +18,7 @@ import polars as pl
 from districtlake.errors import IngestionError
 from districtlake.ingestion.excel import sheets_of
 from districtlake.ingestion.json_records import looks_like_json, read_json
-from districtlake.ingestion.json_text import storable
+from districtlake.ingestion.json_text import Literal, storable
 from districtlake.ingestion.limits import Limits
 from districtlake.ingestion.names import is_junk
 from districtlake.ingestion.packed import extract_gzip, extract_zip, member_name, members
@@ -112,13 +112,13 @@ def _workbook(path: Path, found: FoundFile, wanted: Wanted, limits: Limits, kind
 # records -------------------------------------------------------------------------------------------------------------
 def _json(text: TextFile, found: FoundFile, wanted: Wanted, limits: Limits) -> bool:
     """Read a JSON text; False when it only looked like one and is delimited text."""
-    places: list[str | None] = [wanted.records]
+    places: list[str | tuple[str, ...] | None] = [wanted.records]
     document: Any = None
     if wanted.records is None and text.size <= _DOCUMENT_BYTES:
         with text.path.open("rb") as file:
             file.seek(text.start)
             try:
-                document = json.loads(file.read().decode("utf-8"))
+                document = json.loads(file.read().decode("utf-8"), parse_float=Literal, parse_int=Literal, parse_constant=Literal)
             except (ValueError, RecursionError):
                 document = None  # lines of JSON, or broken: the reader says which
         if _is_grid(document):
@@ -128,6 +128,7 @@ def _json(text: TextFile, found: FoundFile, wanted: Wanted, limits: Limits) -> b
                 found.tables.append(table_of_region(region, "", at))
             return True
         places = [*places_of(document)] or [None]
+    beside: list[str] | None = None
     for place in places:
         collector = OpenCollector(found.name, limits)
         try:
@@ -142,14 +143,15 @@ def _json(text: TextFile, found: FoundFile, wanted: Wanted, limits: Limits) -> b
             raise
         found.format, found.encoding = told.format, text.encoding
         names, cells, notes, numbers = collector.finish()
-        title = place or told.records
+        title = told.records
         table = _whole_table(title if len(places) > 1 else "", len(found.tables), names, cells, notes, numbers)
         table.decisions.append(
             Decision("records", title or "(root)", "唯一的对象数组" if len(places) == 1 else "对象数组", option="--records")
         )
         found.tables.append(table)
-        if told.beside and len(places) == 1:
-            found.warnings.append(f"记录之外的成员没有读取：{'、'.join(told.beside[:20])}。")
+        beside = told.beside if beside is None else [member for member in beside if member in told.beside]
+    if beside := [member for member in beside or () if not any(f"{table.name}.".startswith(f"{member}.") for table in found.tables)]:
+        found.warnings.append(f"记录之外的成员没有读取：{'、'.join(beside[:20])}。")
     return True
 
 
