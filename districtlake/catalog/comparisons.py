@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from districtlake.catalog.match_steps import MATCH_STEPS
 from districtlake.catalog.parts import Dimension, Frozen, Identifier, NonEmpty
 from districtlake.settings import Engine
 
@@ -125,6 +126,8 @@ class Comparison(Frozen):
         left: those asked, each compared by itself. right: the first of these that has a row under the join key counts.
         unless: a row here under the same join key answers the question: no lead.
         matches_at_least: how many rows of the right side must fulfil the conditions.
+        match: name of a join key or column -> the steps (``match_steps``) by which it is made alike on every side before it is joined or
+            compared; values that are shown stay as they are.
         engine: what carries it; None: what the settings say.
         parameters: policy thresholds; moments: name -> SQL over ``$today`` alone, e.g. the school year. Both are ``$name`` in SQL.
     """
@@ -143,6 +146,7 @@ class Comparison(Frozen):
     unless: tuple[Side, ...] = ()
     flag_when: tuple[Condition, ...] = ()
     matches_at_least: int | Identifier = 1
+    match: dict[Identifier, Annotated[tuple[str, ...], Field(min_length=1)]] = Field(default_factory=dict)
     parameters: dict[Identifier, Parameter] = Field(default_factory=dict)
     moments: dict[Identifier, NonEmpty] = Field(default_factory=dict)
     as_of: AsOf = Field(default_factory=AsOf)
@@ -153,6 +157,22 @@ class Comparison(Frozen):
     @classmethod
     def _one_or_many(cls, value: object) -> object:
         return [value] if isinstance(value, dict) else value
+
+    @field_validator("match", mode="before")
+    @classmethod
+    def _one_step_or_many(cls, value: object) -> object:
+        return {name: [steps] if isinstance(steps, str) else steps for name, steps in value.items()} if isinstance(value, dict) else value
+
+    @field_validator("match")
+    @classmethod
+    def _known_steps(cls, value: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        for name, steps in value.items():
+            for step in steps:
+                if step not in MATCH_STEPS:
+                    raise ValueError(f"{name}: there is no step '{step}'; the steps: {', '.join(MATCH_STEPS)}")
+                if steps.count(step) > 1:
+                    raise ValueError(f"{name}: '{step}' stands there twice; write it once")
+        return value
 
     @property
     def rule_id(self) -> str:
@@ -195,6 +215,13 @@ class Comparison(Frozen):
             for given in (condition.tolerance_days, condition.tolerance_months):
                 self._number(given)
         self._number(self.matches_at_least)
+        compared = {name for one in self.flag_when for name in (one.differs, one.equals) if name is not None}
+        for matched in self.match:
+            if matched not in keys and matched not in compared:
+                choice = ", ".join(dict.fromkeys([*keys, *sorted(compared)]))
+                raise ValueError(
+                    f"match names '{matched}', which is no join key and compared by no differs or equals; name one of {choice}"
+                )
         if not self.flag_when and self.matches_at_least == 1 and all(left.absent == "flag" for left in self.left):
             raise ValueError("without conditions every row is flagged, with a partner or without; write 'flag_when'")
         if self.valid_from and self.valid_to and self.valid_from > self.valid_to:

@@ -311,8 +311,9 @@ def definition_hash(pairing: Pairing) -> str:
                 resource.key if resource else "",
             )
         )
+    unsaid = {"file", "left", "description", "engine", *(() if pairing.comparison.match else ("match",))}
     said: Mapping[str, Any] = {
-        "engine": ENGINE, "rule": pairing.comparison.model_dump(mode="json", exclude={"file", "left", "description", "engine"}),
+        "engine": ENGINE, "rule": pairing.comparison.model_dump(mode="json", exclude=unsaid),
         "left": pairing.left.model_dump(mode="json"), "shape": shape,
     }  # fmt: skip
     return hashlib.blake2b(json.dumps(said, sort_keys=True, ensure_ascii=False).encode(), digest_size=8).hexdigest()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import polars as pl
 
 from districtlake.catalog.comparison_links import column_of, element_of
 from districtlake.catalog.comparisons import Side
 from districtlake.catalog.masking import mask_as
+from districtlake.catalog.match_steps import MATCH_STEPS
 from districtlake.catalog.models import Catalog, Item
 from districtlake.comparison.freshness import Dates
 from districtlake.comparison.matching import suspected
@@ -47,7 +50,7 @@ def lines_of(rows: pl.DataFrame, pairing: Pairing, dates: Dates) -> pl.DataFrame
         title=pl.lit(comparison.title), pairing=pl.lit(pairing.id), resource=pl.lit(left.resource),
         agency=pl.lit(catalog.resources[left.resource].agency), item=pl.lit(item), as_of=pl.lit(dates.left, dtype=pl.Date),
         right_agency=chosen.replace_strict({one.resource: _agency(one.resource, catalog) for one in comparison.right}, return_dtype=pl.String),
-        right_item=pl.lit(right_item), right_as_of=pl.lit(dates.right, dtype=pl.Date), match_by=pl.lit("、".join(_title(left.resource, name, catalog) for name in left.join.values())),
+        right_item=pl.lit(right_item), right_as_of=pl.lit(dates.right, dtype=pl.Date), match_by=pl.lit(_matched_by(pairing)),
         certainty=pl.select(pl.when(doubt).then(pl.lit("suspected")).otherwise(pl.lit("conflict"))).to_series(), dimension=pl.lit(comparison.dimension),
     )  # fmt: skip
     sentences = zip(
@@ -78,6 +81,24 @@ def _values(rows: pl.DataFrame, side: Side, prefix: str) -> pl.Series:
 def _title(resource: str, name: str, catalog: Catalog) -> str:
     column = column_of(catalog, resource, name)
     return column.title if column is not None else name
+
+
+def _matched_by(pairing: Pairing) -> str:
+    """The join key in words, with how it and what is compared was made alike."""
+    comparison, left = pairing.comparison, pairing.left
+    by = "、".join(
+        _title(left.resource, item, pairing.catalog) + _steps(comparison.match.get(name, ())) for name, item in left.join.items()
+    )
+    compared = "、".join(
+        f"{_title(left.resource, left.columns[name], pairing.catalog)}{_steps(steps)}"
+        for name, steps in comparison.match.items()
+        if name in left.columns and name not in left.join
+    )
+    return f"{by}；比对时{compared}" if compared else by
+
+
+def _steps(steps: Sequence[str]) -> str:
+    return f"（{'，'.join(MATCH_STEPS[step].words for step in steps)}）" if steps else ""
 
 
 def _agency(source: str, catalog: Catalog) -> str:
@@ -134,7 +155,7 @@ def _sentences(
 ) -> tuple[str, str]:
     """(for the agency asked first, for the other one once the first has confirmed its value)."""
     catalog, left = pairing.catalog, pairing.left.resource
-    by = "、".join(_title(left, name, catalog) for name in pairing.left.join.values())
+    by = _matched_by(pairing)
     head = f"{'疑似' if doubt else '线索'}：{pairing.comparison.title}。"
     count = f"，共{matches}条" if pairing.at_least > 1 else ""
     nothing = "没有该主体的记录" if absent else ""

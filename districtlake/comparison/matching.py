@@ -6,9 +6,12 @@ middle dot do not count. ``suspected`` tells a real contradiction from one that 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 
 import polars as pl
+
+from districtlake.catalog.match_steps import DIVISION_LEVELS
 
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _DOTS = "•・．‧∙⋅・●。"
@@ -30,8 +33,54 @@ def identifier_sql(kind: str, column: str) -> str:
     return f"upper({text})" if kind in ("uscc", "org_code") else text
 
 
+def matched_sql(steps: Iterable[str], sql: str) -> str:
+    """SQL of a text after the steps of ``match``."""
+    for step in steps:
+        sql = f"match_{step}({sql})"
+    return sql
+
+
+_COUNTY = "[^省市区县旗镇乡]{1,8}[区县旗市]"
+_TOWN = "[^省市区县旗镇乡]{1,10}(?:街道|镇|乡)"
+_STEPS = {
+    "trim": f"regexp_replace(x, '^{_BLANKS}+|{_BLANKS}+$', '', 'g')",
+    "blanks": f"regexp_replace(x, '{_BLANKS}', '', 'g')",
+    "width": "translate(x, '{wide}', '{narrow}')",
+    "case": "upper(x)",
+    "dots": f"regexp_replace(x, '[·{_DOTS}]', '', 'g')",
+    "leading_zeros": "regexp_replace(x, '^0+', '')",
+    "org_name": (
+        "replace(regexp_replace(match_text(x), '[()（）\\[\\]【】〔〕]', '', 'g'), '有限责任公司', '有限公司')"
+    ),
+    # 15 or 9 characters are no credit code: a hyphen before the check character is how organisation codes were printed
+    "org_code": (
+        "CASE WHEN length(replace(match_blanks(x), '-', '')) = 18 THEN upper(substr(replace(match_blanks(x), '-', ''), 9, 9))"
+        " WHEN length(replace(match_blanks(x), '-', '')) = 9 THEN upper(replace(match_blanks(x), '-', '')) END"
+    ),
+    # zeros at the end say that a code stands for something larger: 330203000000 is a county and no town
+    **{
+        f"division_{level}": (
+            f"CASE WHEN regexp_full_match(match_blanks(x), '[0-9]{{{digits}}}[0-9]*') AND NOT"
+            f" regexp_full_match(substr(match_blanks(x), 1, {digits}), '[0-9]*{'0' * (3 if digits > 6 else 2)}')"
+            f" THEN substr(match_blanks(x), 1, {digits}) END"
+        )
+        for level, (digits, _) in DIVISION_LEVELS.items()
+    },
+    "division_full": "CASE WHEN regexp_full_match(match_blanks(x), '[0-9]{2,12}') THEN rpad(match_blanks(x), 12, '0') END",
+    "division_name": (
+        "coalesce(nullif(regexp_extract(match_text(x), '^(..+?)(?:特别行政区|自治区|自治州|自治县|自治旗|街道办事处|街道|地区|省|市|区|县|旗|盟|镇|乡)$',"
+        " 1), ''), match_text(x))"
+    ),
+    "address_street": (
+        "nullif(regexp_extract(match_text(x), '^(?:[^省市区县旗]{2,6}(?:省|自治区))?(?:[^省市区县旗]{1,8}(?:市|自治州|地区|盟))?"
+        f"((?:{_COUNTY})?{_TOWN})', 1), '')"
+    ),
+}  # fmt: skip
+"""Step of ``match`` -> SQL of ``match_<step>(x)``, in words that DuckDB and Spark share; ``text`` and ``citizen_id`` are below."""
+
+
 def macros() -> str:
-    """The macros that ``identifier_sql`` and ``text_sql`` use; run once on each connection, before it is locked."""
+    """The macros that ``identifier_sql``, ``text_sql`` and ``matched_sql`` use; run once on each connection, before it is locked."""
     total = " + ".join(f"{weight} * CAST(substr(s, {place}, 1) AS INTEGER)" for place, weight in enumerate(_WEIGHTS, 1))
     return f"""
         CREATE MACRO with_check_digit(s) AS s || substr('10X98765432', CAST(1 + ({total}) % 11 AS INTEGER), 1);
@@ -41,7 +90,11 @@ def macros() -> str:
             THEN with_check_digit(substr(x, 1, 6) || '19' || substr(x, 7)) ELSE upper(x) END;
         CREATE MACRO match_text(x) AS upper(regexp_replace(translate(x, '{_WIDE.replace("'", "''")}{_DOTS}', '{_NARROW.replace("'", "''")}{"·" * len(_DOTS)}'),
             '{_BLANKS}', '', 'g'));
-    """
+    """ + "".join(f"CREATE MACRO match_{step}(x) AS {_step_sql(sql)};\n" for step, sql in _STEPS.items())
+
+
+def _step_sql(sql: str) -> str:
+    return sql.replace("{wide}", _WIDE.replace("'", "''")).replace("{narrow}", _NARROW.replace("'", "''"))
 
 
 def text_sql(column: str) -> str:

@@ -10,7 +10,7 @@ from districtlake.catalog.comparison_links import element_of
 from districtlake.catalog.comparisons import Comparison, Condition, Left, Operand, Side
 from districtlake.catalog.models import Catalog
 from districtlake.comparison.expressions import TODAY, expression, held_to
-from districtlake.comparison.matching import identifier_sql, text_sql
+from districtlake.comparison.matching import identifier_sql, matched_sql, text_sql
 from districtlake.marts.definition import source_schema
 from districtlake.warehouse.statement import schema_in_duckdb
 from districtlake.warehouse.tables import key_columns
@@ -60,8 +60,17 @@ class Pairing:
         found = []
         for name in self.left.join:
             element = element_of(self.catalog, side.resource, side.join[name])
-            found.append(identifier_sql(element.kind if element is not None else "", f'{alias}."{side.join[name]}"'))
+            written = identifier_sql(element.kind if element is not None else "", f'{alias}."{side.join[name]}"')
+            found.append(matched_sql(self.comparison.match.get(name, ()), written))
         return found
+
+    def alike(self, name: str, column: str) -> str:
+        """SQL of a compared column after the steps that ``match`` declares for it."""
+        return matched_sql(self.comparison.match.get(name, ()), self._written(name, column))
+
+    def _written(self, name: str, column: str) -> str:
+        """A compared column as text where it is matched, so that two sources may hold it in two types; else as it is."""
+        return f"CAST({column} AS VARCHAR)" if name in self.comparison.match else column
 
     # rows of one side ----------------------------------------------------------------------------------------------
     def where_sql(self, side: Side) -> str:
@@ -107,13 +116,16 @@ class Pairing:
     def condition_sql(self, condition: Condition) -> str:
         """One condition over the columns ``l_<name>`` and ``r_<name>``."""
         if condition.differs is not None:
-            a, b = f"l_{condition.differs}", f"r_{condition.differs}"
-            if condition.matching == "exact":
+            name, a, b = condition.differs, f"l_{condition.differs}", f"r_{condition.differs}"
+            if condition.matching == "exact" and name not in self.comparison.match:
                 return f"{a} <> {b}"
+            key, other = self.alike(name, a), self.alike(name, b)
+            if condition.matching != "exact":
+                key, other = text_sql(key), text_sql(other)
             # CASE, not AND: DuckDB would make the match keys of every row of both sides before it joins them
-            return f"CASE WHEN {a} <> {b} THEN {text_sql(a)} <> {text_sql(b)} ELSE false END"
-        if condition.equals is not None:
-            return f"l_{condition.equals} = r_{condition.equals}"
+            return f"CASE WHEN {self._written(name, a)} <> {self._written(name, b)} THEN {key} <> {other} ELSE false END"
+        if (same := condition.equals) is not None:
+            return f"{self.alike(same, f'l_{same}')} = {self.alike(same, f'r_{same}')}"
         if condition.sql is not None:
             found = expression(condition.sql)
             columns = {("l", name): f"l_{name}" for name in self.left.columns} | {
@@ -178,7 +190,9 @@ class Pairing:
         answered = " ".join(f"ANTI JOIN u{index} USING ({keys})" for index in range(len(unless)))
         conditions = " AND ".join(f"({self.condition_sql(one)})" for one in self.comparison.flag_when) or "true"
         shown = [
-            f"{text_sql(f'{side}_{one.differs}')} AS m{side}_{index}" for index, one in enumerate(self.softened) for side in ("l", "r")
+            f"{text_sql(self.alike(str(one.differs), f'{side}_{one.differs}'))} AS m{side}_{index}"
+            for index, one in enumerate(self.softened)
+            for side in ("l", "r")
         ]  # fmt: skip
         parts = [
             f"l AS (SELECT * FROM ({self._rows(self.left, 'l', restricted)}) {answered})",

@@ -18,10 +18,11 @@ from sqlglot import exp, transforms
 from sqlglot.dialects.spark import Spark
 from sqlglot.errors import ErrorLevel, SqlglotError
 
+from districtlake.catalog.match_steps import MATCH_STEPS
 from districtlake.errors import DistrictLakeError
 from districtlake.marts.set_operations import branches, by_position
 
-OWN_FUNCTIONS = frozenset({"match_citizen_id", "match_text", "with_check_digit"})
+OWN_FUNCTIONS = frozenset({"with_check_digit", *(f"match_{step}" for step in MATCH_STEPS)})
 """The macros of ``comparison.matching``; the engine defines them before a statement runs."""
 
 _WORDS = frozenset({"and", "or", "not", "case", "cast", "try_cast", "exists", "extract", "in", "datediff", "substring", "interval"})

@@ -10,10 +10,14 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from districtlake.comparison.compare import compare
 from districtlake.delivery import ledger
 from districtlake.delivery.receive import submit
+from districtlake.settings import PROJECT_ROOT
 from districtlake.warehouse import history
 from districtlake.warehouse.commit import read
+from districtlake.warehouse.leads import read_leads
+from tests import real_divisions
 from tests.running import run_folder, run_pending
 
 pytestmark = pytest.mark.real
@@ -89,9 +93,11 @@ def test_the_case_reports(inbox: Path, open_test_district: Callable[..., object]
     assert row["rules"] == ["report_date.conforms"]
 
 
-def test_every_file_is_accounted_for_and_every_problem_is_a_true_one(shared_data: Path, open_test_district: Callable[..., object]) -> None:
+def test_every_file_is_accounted_for_and_every_problem_is_a_true_one(
+    shared_data: Path, open_test_district: Callable[..., object], tmp_path: Path
+) -> None:
     """All four agencies from the folder as it came: what is delivered, what lies in the warehouse, what the agencies are told."""
-    district = open_test_district()
+    district = open_test_district(catalog_dirs=(PROJECT_ROOT / "catalog", real_divisions.write_catalog(tmp_path / "divisions")))
     received, outcomes = run_folder(district, shared_data / "deliveries")
     assert sorted(notice.relative.rpartition("/")[2] for notice in received.notices) == ["LICENSE-areacity", "LICENSE-divisions"]
     assert {outcome.state for outcome in outcomes} == {"done"}
@@ -128,6 +134,16 @@ def test_every_file_is_accounted_for_and_every_problem_is_a_true_one(shared_data
     assert villages.height == 25_547, "the district's file is a part of the province's"
     shortened = read(district.lake, "warehouse", "civil_affairs_bureau.divisions_level4")
     assert shortened.filter(pl.col("id") == "1101").select("parent_id", "full_code").rows() == [("11", "110100000000")]
+
+    # two sources of divisions, codes cut off in one and filled up in the other, compared by what their YAML declares under 'match'
+    assert [(one.outcome, one.reason) for one in compare(district, ["towns", "counties"])] == [("compared", "")] * 2
+    leads = read_leads(district.lake)
+    told = {name: set(leads.filter(pl.col("comparison") == name)["key"]) for name in ("towns", "counties")}
+    assert told == real_divisions.expected(shared_data / "deliveries")
+    assert {name: len(keys) for name, keys in told.items()} == {"towns": 11_390, "counties": 361}
+    assert set(leads.filter(comparison="towns")["match_by"]) == {
+        "截短代码（区划代码归到乡级）；比对时全称（空白、全半角、大小写不计，间隔号统一，区划名称不计通名）"
+    }
 
 
 def test_the_air_stations(shared_data: Path, open_test_district: Callable[..., object], tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from deltalake import DeltaTable
 from polars.testing import assert_frame_equal
 
+from districtlake.catalog.match_steps import MATCH_STEPS
 from districtlake.clock import Clock, FixedClock
 from districtlake.comparison.compare import compare
 from districtlake.comparison.matching import macros
@@ -153,6 +154,7 @@ EXPRESSIONS = (
     "day + interval 3 day < date '2026-01-01'", "cast(moment as date)", "try_cast(s as integer)", "cast(d as varchar)", "cast(day as varchar)",
     "(cast(strftime(date '2026-02-28', '%Y%m%d') as integer) - cast(strftime(day, '%Y%m%d') as integer)) // 10000", "s is distinct from '123'",
     "case when s > 'm' then 1 when s is null then 2 else 3 end", "match_citizen_id(s)", "match_text(s)", "isodow(day)", "s in ('123', '西门街道')",
+    *(f"match_{step}(s)" for step in MATCH_STEPS if step not in ("citizen_id", "text")),
     "left(s, 2)", "lpad(s, 6, '0')", "greatest(n, 3)", "nullif(s, '123')", "d * 3 + n", "abs(n)", "concat_ws('-', s, s)", "coalesce(x, 1.5)",
 )  # fmt: skip
 AGGREGATES = (

@@ -12,11 +12,13 @@ import pytest
 from districtlake.catalog.check import check_catalog
 from districtlake.catalog.comparisons import AsOf
 from districtlake.catalog.load import load_catalog, read_catalog
+from districtlake.catalog.match_steps import MATCH_STEPS
 from districtlake.comparison.check import check_comparisons
 from districtlake.comparison.expressions import ExpressionError, expression, held_to, values_on
 from districtlake.comparison.freshness import dates_of
-from districtlake.comparison.matching import identifier_sql, macros, suspected, text_sql
+from districtlake.comparison.matching import identifier_sql, macros, matched_sql, suspected, text_sql
 from districtlake.comparison.statement import Pairing, pairings_of
+from districtlake.marts.translation import OWN_FUNCTIONS
 from districtlake.settings import PROJECT_ROOT
 from tests.small_comparison import YAML, write_comparison
 from tests.small_district import NOTES, PEOPLE
@@ -46,6 +48,11 @@ def test_the_shipped_comparisons_are_the_eight_rules_and_stand_the_check() -> No
         ("matching: name", "matching: sound", "flag_when", "not allowed"),
         ("right:", "valid_from: 2026-02-01\nvalid_to: 2026-01-01\nright:", "", "lies after valid_to"),
         ("right:", "matches_at_least: many\nright:", "", "no whole-number parameter"),
+        ("right:", "match: {code: [trim, sound]}\nright:", "match", "there is no step 'sound'"),
+        ("right:", "match: {code: [trim, trim]}\nright:", "match", "stands there twice"),
+        ("right:", "match: {amount: trim}\nright:", "", "compared by no differs or equals"),
+        ("right:", "match: {name: division_town}\nright:", "match.name", "is not for registry_bureau.people.name, a text"),
+        ("right:", "match: {code: org_code, name: person}\nright:", "match", "there is no step 'person'"),
     ],
 )  # fmt: skip
 def test_the_loader_names_file_key_and_remedy(tmp_path: Path, old: str, new: str, key: str, problem: str) -> None:
@@ -76,6 +83,95 @@ right: {{resource: public_security_bureau.population, join: {join}}}
         loaded = read_catalog([PROJECT_ROOT / "catalog", tmp_path])
         assert "by_name" not in loaded.catalog.comparisons
         assert any("never joined by their names" in fault.problem and "Join by an identifier" in fault.hint for fault in loaded.faults)
+
+
+def faults_of(folder: Path, **given: str) -> list[str]:
+    """What the loader says of one comparison over the shipped catalogue."""
+    fields = {"code": "X1", "title": "试", "description": "试", "authority": "{element: person_name, subject: person}", **given}
+    path = folder / "comparisons" / "tried.yaml"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("".join(f"{key}: {value}\n" for key, value in fields.items()), encoding="utf-8")
+    loaded = read_catalog([PROJECT_ROOT / "catalog", folder])
+    assert ("tried" in loaded.catalog.comparisons) == (not loaded.faults)
+    return [fault.problem for fault in loaded.faults]
+
+
+def test_match_makes_no_identifier_of_what_is_none_and_names_join_nobody(tmp_path: Path) -> None:
+    students, population, addresses = (
+        "education_bureau.students",
+        "public_security_bureau.population",
+        "natural_resources_bureau.standard_addresses",
+    )
+    by_name = {"left": f"{{resource: {students}, join: {{who: name}}}}", "right": f"{{resource: {population}, join: {{who: name}}}}"}
+    for steps in ("{who: [text]}", "{who: [org_code]}", "{who: [citizen_id]}"):
+        assert any("never joined by their names" in one for one in faults_of(tmp_path, **by_name, match=steps)), steps
+    coarse = {
+        "left": f"{{resource: {population}, join: {{p: citizen_id}}}}", "right": f"{{resource: {addresses}, join: {{p: street_code}}}}",
+        "match": "{p: division_town}",
+    }  # fmt: skip
+    assert any("is not for public_security_bureau.population.citizen_id" in one for one in faults_of(tmp_path, **coarse))
+    by_place = {
+        "left": f"{{resource: {population}, join: {{p: household_no}}, columns: {{name: name}}}}",
+        "right": f"{{resource: {population}, join: {{p: household_no}}, columns: {{name: name}}}}", "flag_when": "[{equals: name}]",
+    }  # fmt: skip
+    assert faults_of(tmp_path, **by_place) == []
+    assert any("names would join persons" in one for one in faults_of(tmp_path, **by_place, match="{p: division_town}"))
+
+
+def test_a_credit_code_is_joined_to_an_organisation_code_only_by_match(tmp_path: Path) -> None:
+    resource = (PROJECT_ROOT / "catalog/resources/market_regulation/food_licences.yaml").read_text(encoding="utf-8")
+    path = tmp_path / "resources" / "market_regulation" / "old_register.yaml"
+    path.parent.mkdir(parents=True)
+    elements = tmp_path / "standards" / "elements.yaml"
+    elements.parent.mkdir()
+    kind = "{name: 组织机构代码, name_en: c, definition: c, data_type: C, format: c9, domain: GB 11714-1997, kind: org_code}"
+    elements.write_text(f"old_org_code: {kind}\n", encoding="utf-8")
+    head = (
+        resource.partition("items:")[0]
+        .replace("key: [licence_no]", "key: [code]")
+        .replace("food_licences", "old_register")
+        .replace("/0", "/7")
+    )
+    path.write_text(head + "items:\n  - {name: code, title: 代码, element: old_org_code, required: true}\n", encoding="utf-8")
+    sides = {
+        "left": "{resource: market_regulation.food_licences, join: {body: uscc}}",
+        "right": "{resource: market_regulation.old_register, join: {body: code}}",
+    }
+    assert any("they can never be equal" in one for one in faults_of(tmp_path, **sides))
+    assert faults_of(tmp_path, **sides, match="{body: org_code}") == []
+
+
+@pytest.mark.parametrize(
+    ("step", "value", "key"),
+    [
+        ("trim", "\u3000 甲 乙 ", "甲 乙"), ("blanks", "甲 乙\u3000", "甲乙"), ("width", "Ａ１（", "A1("), ("case", "a甲", "A甲"),
+        ("dots", "阿·卜•杜", "阿卜杜"), ("text", "Ａ 1•", "A1·"), ("leading_zeros", "00120", "120"),
+        ("citizen_id", "110105491231002", "11010519491231002X"),
+        ("org_code", "91330203MA2AFAAA4Y", "MA2AFAAA4"), ("org_code", "ma2afaaa-4", "MA2AFAAA4"), ("org_code", "330203000000017", None),
+        ("org_name", "宁波Ａ（集团）有限责任公司", "宁波A集团有限公司"),
+        ("division_province", "330203", "33"), ("division_city", "330200", "3302"), ("division_city", "330000", None),
+        ("division_county", "330203001002", "330203"), ("division_county", "330200000000", None), ("division_county", "3302", None),
+        ("division_town", "330203001", "330203001"), ("division_town", "330203001000", "330203001"), ("division_town", "330203000000", None),
+        ("division_town", "441900003", "441900003"), ("division_village", "330203001002", "330203001002"), ("division_village", "330203001000", None),
+        ("division_full", "3302", "330200000000"), ("division_full", "海曙", None),
+        ("division_name", "海曙区", "海曙"), ("division_name", "内蒙古自治区", "内蒙古"), ("division_name", "市区", "市区"), ("division_name", "南门", "南门"),
+        ("address_street", "浙江省宁波市海曙区月湖街道中山西路10号", "海曙区月湖街道"), ("address_street", "海曙区集士港镇", "海曙区集士港镇"),
+        ("address_street", "中山西路10号", None),
+    ],
+)  # fmt: skip
+def test_steps_of_match(step: str, value: str, key: str | None) -> None:
+    with duckdb.connect() as connection:
+        connection.execute(macros())
+        assert connection.execute(
+            f"SELECT {matched_sql([step], 'x')}, {matched_sql([step], 'NULL')} FROM (SELECT ? AS x)", [value]
+        ).fetchall() == [(key, None)]
+
+
+def test_every_step_has_its_sql_and_no_more() -> None:
+    with duckdb.connect() as connection:
+        connection.execute(macros())
+        made = connection.execute("select function_name from duckdb_functions() where function_type = 'macro' and not internal").fetchall()
+    assert {name for (name,) in made} == OWN_FUNCTIONS == {"with_check_digit", *(f"match_{step}" for step in MATCH_STEPS)}
 
 
 @pytest.mark.parametrize(
