@@ -47,7 +47,9 @@ def unmarked_unicode(path: Path) -> str | None:
     if b"\0" not in head[:4096]:
         return None
     bare = head.replace(b"\0", b"")
-    if _decoded(bare, "utf-8", False) is not None and (not bare.isascii() or 3 * len(bare) > 2 * len(head)):
+    zero_bytes = [head[at::2].count(0) for at in (0, 1)]
+    one_side = not min(zero_bytes) and 16 * max(zero_bytes) > len(head)
+    if not one_side and _decoded(bare, "utf-8", False) is not None and (not bare.isascii() or 3 * len(bare) > 2 * len(head)):
         return None  # UTF-8 with a zero byte somewhere is damaged, not UTF-16
     head = head[: len(head) // 4 * 4]
     for encoding, width, zeros in (

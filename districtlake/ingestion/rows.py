@@ -10,14 +10,10 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from districtlake.catalog.models import Resource
+from districtlake.ingestion.footers import is_footer
 from districtlake.ingestion.header import Header
 from districtlake.ingestion.report import RowNote
 
-_FOOTER = re.compile(
-    r"[\s(（【*※]*(合\s*计|总\s*计|小\s*计|共\s*计|总数|备\s*注|注\d*\s*[:：.、]|附注|说\s*明|填表|填报|制表|制单|审核|复核|单位负责人|负责人|联系人|联系电话"
-    r"|数据来源|来源\s*[:：]|资料来源|截至|截止|打印|导出|第\s*\d+\s*页|total\b|subtotal\b|note\b|source\b)",
-    re.IGNORECASE,
-)
 _BARE = re.compile(r"[0-9A-Za-z-]+")
 
 
@@ -132,7 +128,7 @@ def _reason(line: dict[str, str | None], columns: list[str], required: set[str])
     if not filled:
         return "blank"
     first = str(line[filled[0]])
-    if _FOOTER.match(first):
+    if is_footer(first):
         return "footer"
     if len(columns) < 3:
         return None

@@ -25,12 +25,15 @@ _MAX_RECORD = 1 << 16
 
 _PRIORS: dict[str, float] = {
     ",": 1.0, "\t": 1.0, ";": 1.0, "|": 0.95, "\x01": 0.9, "\x1f": 0.9, "||": 0.97, ";;": 0.97, "::": 0.9, "~": 0.8, "^": 0.8, "§": 0.8, "¦": 0.8,
-    "，": 0.7, "；": 0.7, "#": 0.6, "!": 0.5, " ": 0.62, ":": 0.5, "@": 0.4, "&": 0.4, "*": 0.4,
+    "，": 0.7, "；": 0.7, "｜": 0.8, "#": 0.6, "!": 0.5, " ": 0.62, ":": 0.5, "@": 0.4, "&": 0.4, "*": 0.4,
 }  # fmt: skip
 """Delimiters that are looked for, and how readily each is believed: marks of sentences, times and names less."""
 _MAX_TITLES = 5
+_MENDED = 0.05
 _ONE_COLUMN = 0.33
-_STRONG = re.compile(r"[,;\t|\x01\x1f]")
+_STRONG = re.compile(r"[,;\t|｜^\x01\x1f]")
+_MARKS = r"|^~@#$!&;:*+%=¦§"
+_COMPOSED = re.compile(rf"[{re.escape(_MARKS)}]{{2,4}}")
 _EDGED = re.compile(r"""[:,;|\t^~，]["']|["'][:,;|\t^~，]""")
 _QUOTES = ('"', "'")
 _ENDS = r"\r\n"
@@ -39,13 +42,16 @@ _ENDS = r"\r\n"
 @dataclass(frozen=True)
 class Candidate:
     """One way to read the sample: ``width`` most rows have, the share of rows that ``agree`` with it or with a neighbour, the share of
-    cells that look like values, and the ``score`` made of these."""
+    cells that look like values, and the ``score`` made of these. ``titles``: lines at the top left out as titles; ``regular``: every line has
+    ``width`` cells."""
 
     dialect: Dialect
     width: int
     agree: float
     typed: float
     score: float
+    titles: int = 0
+    regular: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,13 +77,16 @@ def sniff_dialect(head: str, terminator: str = "\n", declared: Declared | None =
     told = declared or Declared()
     sample = _sample(head, terminator)
     found: list[Candidate] = []
-    for delimiter in _delimiters(sample, told):
+    delimiters = _delimiters(sample, told)
+    for delimiter in delimiters:
         best = max(
             (_judged(sample, dialect, terminator) for dialect in _dialects(sample, delimiter, told)),
             key=lambda candidate: (candidate.score, candidate.dialect.quote == '"', candidate.dialect.escape is None),
         )
         found.append(best)
     found.sort(key=lambda candidate: -candidate.score)
+    first = _reads_all(found)
+    found.sort(key=lambda candidate: candidate is not first)
     chosen = found[0].dialect
     if told.comment is None:
         chosen = replace(chosen, comment=_comment(sample, chosen, found[0].width, terminator))
@@ -95,7 +104,38 @@ def _sample(head: str, terminator: str) -> str:
 def _delimiters(sample: str, told: Declared) -> Sequence[str]:
     if told.delimiter is not None:
         return (delimiter_of(told.delimiter),)
-    return [delimiter for delimiter in _PRIORS if delimiter in sample] + [""]
+    found = [*_composed(sample), *(delimiter for delimiter in _PRIORS if delimiter in sample)]
+    apart = [one for one in dict.fromkeys(found) if not any(_only_within(one, other, sample) for other in found)]
+    return [*apart, ""]
+
+
+def _composed(sample: str) -> list[str]:
+    """Delimiters of several marks (``|@|``, ``^|^``): they stand in every line, the longest first."""
+    lines = [line for line in sample.splitlines() if line.strip()][:40]
+    if not lines:
+        return []
+    runs = _COMPOSED.findall(lines[-1])
+    parts = {run[begin:end] for run in runs for begin in range(len(run)) for end in range(begin + 2, len(run) + 1)}
+    least = len(lines) - len(lines) // 10
+    return sorted((part for part in parts if sum(part in line for line in lines) >= least), key=lambda part: (-len(part), part))
+
+
+def _only_within(delimiter: str, other: str, sample: str) -> bool:
+    """Whether one never stands but as a part of another, longer one."""
+    return delimiter != other and delimiter in other and sample.count(delimiter) == other.count(delimiter) * sample.count(other)
+
+
+def _reads_all(found: Sequence[Candidate]) -> Candidate:
+    """The best candidate; or one that cuts every line, the first too, in as many cells, where the best takes the first for a title."""
+    best = found[0]
+    if not best.titles:
+        return best
+    for other in found[1:]:
+        prior = _PRIORS.get(other.dialect.delimiter, 0.97)
+        plain = not other.dialect.runs and (prior >= 0.8 if other.width < 3 else prior >= 0.6)
+        if plain and other.regular and other.width > 1 and 2 * other.score > best.score:
+            return other
+    return best
 
 
 def _dialects(sample: str, delimiter: str, told: Declared) -> Iterator[Dialect]:
@@ -128,7 +168,7 @@ def _aligned(sample: str) -> bool:
 def _padded(sample: str, dialect: Dialect) -> bool:
     """Whether one blank follows every delimiter and none stands before it: then it belongs to the delimiter, not to the cells."""
     fields = [field for record in _read(sample, dialect, "") for field in record.fields[1:]]
-    spaced = sum(field.startswith(" ") and not field.endswith(" ") and not field.startswith("  ") for field in fields)
+    spaced = sum(field == " " or (field.startswith(" ") and not field.endswith(" ") and not field.startswith("  ")) for field in fields)
     return len(fields) > 1 and spaced * 100 >= len(fields) * 95
 
 
@@ -143,8 +183,9 @@ def _judged(sample: str, dialect: Dialect, terminator: str) -> Candidate:
         return Candidate(dialect, 0, 0.0, 0.0, 0.0)
     # titles above a table are one cell in any dialect: they speak neither for nor against one
     titles = next((at for at, record in enumerate(rows) if len(record.fields) > 1), 0)
-    if dialect.delimiter and titles <= min(_MAX_TITLES, len(rows) - 3):
-        rows = rows[titles:]
+    if not dialect.delimiter or titles > min(_MAX_TITLES, len(rows) - 3):
+        titles = 0
+    rows = rows[titles:]
     widths = [len(record.fields) for record in rows]
     counts = Counter(width for width in widths if width > 1) or Counter(widths)
     width, most = max(counts.items(), key=lambda pair: (pair[1], pair[0]))
@@ -156,9 +197,13 @@ def _judged(sample: str, dialect: Dialect, terminator: str) -> Candidate:
             for at, wide in enumerate(widths)
         )
         agree = near / len(rows) * (most / len(rows)) ** 0.5
+    if any(record.reason for record in rows):  # the number of cells says which quotes nobody doubled
+        rows = [record for record in _read(sample, dialect, terminator, width) if record.text.strip() and not _remark(record)][
+            titles:
+        ] or rows
     kept = [record for record in rows if not dialect.delimiter or len(record.fields) > 1] or rows
     typed = _typed(kept, dialect)
-    broken = sum(record.reason is not None for record in rows) / len(rows)
+    broken = sum(0.0 if record.reason is None else _MENDED if record.reason == "stray_quote" else 1.0 for record in rows) / len(rows)
     if dialect.delimiter and width > 1:
         prior = _PRIORS.get(dialect.delimiter, 0.9) * (width - 1) / width
         if dialect.padded:
@@ -170,7 +215,7 @@ def _judged(sample: str, dialect: Dialect, terminator: str) -> Candidate:
         if any(sum(mark in record.text for record in rows) * 10 >= 7 * len(rows) for mark in ",;\t|"):
             prior *= 0.5  # nearly every line holds the same common delimiter
     score = prior * agree * typed * (1 - broken) ** 2
-    return Candidate(dialect, width, agree, typed, score)
+    return Candidate(dialect, width, agree, typed, score, titles, most == len(rows) and not titles)
 
 
 def _remark(record: Record) -> bool:

@@ -131,7 +131,7 @@ def open_text(
     with path.open("rb") as file:
         head = file.read(4)
     if head.startswith(codecs.BOM_UTF8):
-        found, error = _utf8(path, name, limits, "utf-8-sig", 3)
+        found, error = _utf8(path, name, limits, "utf-8-sig", _marks(path))
         return _whole(found, error, name, Sentence.of("part.encoding_by_mark", encoding="UTF-8"))
     for mark, encoding in ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")):
         if head.startswith(mark):
@@ -160,6 +160,16 @@ def open_text(
         if chinese is None:
             return _whole(None, other_error, name, Sentence.of("part.encoding_or_declared", declared=declared))
     return _whole(chinese, chinese_error, name, Sentence.of("part.encoding_ladder"))
+
+
+def _marks(path: Path) -> int:
+    """Bytes of the byte order marks at the beginning: programs that add one do not look whether there is one."""
+    with path.open("rb") as file:
+        head = file.read(8 * len(codecs.BOM_UTF8))
+    count = 0
+    while head.startswith(codecs.BOM_UTF8, count):
+        count += len(codecs.BOM_UTF8)
+    return count
 
 
 @dataclass(frozen=True)

@@ -14,14 +14,12 @@ from functools import cached_property
 from itertools import pairwise
 
 from districtlake.ingestion.cell_types import MISSING, family, type_of
+from districtlake.ingestion.footers import is_footer, is_labelled
 from districtlake.ingestion.header import joined_header
 
-_FOOTER = re.compile(
-    r"[\s(（【*※]*(合\s*计|总\s*计|小\s*计|共\s*计|备\s*注|注\d*\s*[:：.、]|附注|说\s*明|填表|填报|制表|制单|审核|复核|单位负责人|负责人|联系人|联系电话"
-    r"|数据来源|来源\s*[:：]|资料来源|截至|截止|打印|导出|第\s*\d+\s*页|total\b|subtotal\b|notes?\b|source\b|report\b|generated\b|printed\b|page\b|end of\b)",
-    re.IGNORECASE,
-)
+_PERIOD = re.compile(r"(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])?")
 _TYPED = 0.8
+_SENTENCE = 20
 _LOOKED = 300
 _MAX_TITLES = 50
 _MAX_HEADER_ROWS = 5
@@ -198,31 +196,61 @@ def _first_tabular(filled: list[Row], width: int) -> int:
         return 0
     for at, row in enumerate(filled[:_MAX_TITLES]):
         # a title lies in one cell; a line of a form (填报单位：… 日期：…) in few
-        if row.filled >= 2 and 2 * row.filled >= width:
-            return at
+        if row.filled >= 2 and 2 * row.filled >= width and not _is_title(row, filled[at + 1 :], width):
+            return _grouped_above(filled, at)
         if width == 2 and len(row.cells) == 2 and row.filled == 1 and at + 1 < len(filled) and not row.cells[0].strip():
             return at
     return 0
 
 
+def _is_title(row: Row, below: Sequence[Row], width: int) -> bool:
+    """Whether a row with several cells is a title all the same: a line of a form, or a sentence cut at its commas above the header."""
+    if not below or row.filled >= width:
+        return False
+    if any(is_labelled(cell) for cell in row.cells):
+        return True
+    head = below[0]
+    if len(row.cells) >= len(head.cells) or head.filled < width or not all(_word(cell) for cell in head.cells if cell.strip()):
+        return False
+    return any(kind != "text" and not _fits(head.cells[at], kind) for at, kind in _column_types(below[1:]).items() if at < len(head.cells))
+
+
+def _grouped_above(filled: Sequence[Row], at: int) -> int:
+    """Where a header of several rows begins whose first ones are sparse: a row above names a column that the fuller row leaves open."""
+    begin = at
+    for above in range(at - 1, max(-1, at - _MAX_HEADER_ROWS), -1):
+        row, below = filled[above], filled[above + 1]
+        if row.filled < 2 or below.number != row.number + 1 or any(is_labelled(cell) for cell in row.cells):
+            break
+        if any(
+            cell.strip() and not any(_filled_at(lower, place) for lower in filled[above + 1 : at + 1])
+            for place, cell in enumerate(row.cells)
+        ):
+            begin = above
+    return begin
+
+
+def _filled_at(row: Row, place: int) -> bool:
+    return place < len(row.cells) and bool(row.cells[place].strip())
+
+
 def _body_end(rows: list[Row], filled: list[Row], width: int) -> int:
-    """How many of the filled rows are no footer. A footer is one cell in words below the table: after a blank row, or worded as one."""
-    end = len(filled)
-    if width < 3:
-        return end
-    numbers = {row.number: at for at, row in enumerate(rows)}
-    while end > 2:
-        row = filled[end - 1]
-        if row.filled != 1 or not row.cells[0].strip():
+    """How many of the filled rows are no footer. A footer is one cell in words below the table, after a blank row or worded as one, with all
+    that is such a cell below it; or a line of signatures (制表人：… 审核人：…)."""
+    end = at = len(filled)
+    numbers = {row.number: place for place, row in enumerate(rows)}
+    while at > 2:
+        row = filled[at - 1]
+        texts = [cell.strip() for cell in row.cells if cell.strip()]
+        signed = 1 < len(texts) <= max(2, width // 2) and is_footer(texts[0]) and all(is_labelled(text) for text in texts)
+        if not signed and (len(texts) != 1 or not row.cells[0].strip()):
             break
         place = numbers[row.number]
         gap = place > 0 and not rows[place - 1].filled
-        if not (_FOOTER.match(row.cells[0]) or (gap and len(row.cells[0].strip()) > 8) or end < len(filled)):
-            if not any(not other.filled for other in rows[numbers[filled[end - 2].number] : place]):
-                break
-            if len(row.cells[0].strip()) <= 8:
-                break
-        end -= 1
+        worded = is_footer(texts[0]) and (width > 2 or is_labelled(texts[0]))
+        if signed or (worded and width > 1) or (width > 2 and gap and len(texts[0]) > 8):
+            end = at - 1
+        at -= 1
     return end
 
 
@@ -245,7 +273,7 @@ def _header_count(rows: list[Row], told: int | None) -> tuple[int, str, bool]:
             return _grouped(rows, types) or 1, "第一行是文字，下面的列是数值、日期或代码", False
         return 1, "各列都是文字，第一行按惯例作表头", False
     fits = [at for at in named if _fits(head.cells[at], named[at])]
-    if fits and 2 * len(fits) >= len(named) and not _named_by_years(head, rows[1:], fits):
+    if fits and 2 * len(fits) >= len(named) and not _named_by_periods(head, rows[1:], fits):
         return 0, f"第一行的{len(fits)}列与下面的数据同类（数值、日期或代码），没有表头", len(fits) > 1 or len(named) == len(fits)
     count = 1
     while count < min(_MAX_HEADER_ROWS, len(rows) - 2) and _continues_header(rows[count], rows[count - 1], typed):
@@ -270,16 +298,26 @@ def _continues_header(row: Row, above: Row, typed: dict[int, str]) -> bool:
     return under or (len(there) >= 2 and 5 * len(there) >= 4 * len(typed))
 
 
-def _named_by_years(head: Row, body: Sequence[Row], fits: list[int]) -> bool:
-    """Whether columns are named by years or days: 2019, 2020, 2021 over values that are none."""
+def _named_by_periods(head: Row, body: Sequence[Row], fits: list[int]) -> bool:
+    """Whether columns are named by years (2019, 2020), months (202401) or numbers in their order (1, 2, 3) over values that are none."""
     texts = [head.cells[at].strip() for at in fits]
     if len(set(texts)) < len(texts):
         return False
-    if all(re.fullmatch(r"(19|20)[0-9]{2}", text) for text in texts):
+    if all(_PERIOD.fullmatch(text) for text in texts):
         below = [row.cells[at].strip() for row in body[:20] for at in fits if at < len(row.cells) and row.cells[at].strip()]
-        years = sum(bool(re.fullmatch(r"(19|20)[0-9]{2}", text)) for text in below)
-        return 2 * years < len(below) or (len(texts) > 1 and all(int(right) - int(left) in (1, -1) for left, right in pairwise(texts)))
+        return 2 * sum(bool(_PERIOD.fullmatch(text)) for text in below) < len(below) or (len(texts) > 1 and _in_order(texts))
+    if len(texts) > 2 and texts[0] in ("0", "1") and _in_order(texts):
+        lines = [[row.cells[at].strip() for at in fits if at < len(row.cells)] for row in body[:20]]
+        return not any(_in_order(line) for line in lines)
     return False
+
+
+def _in_order(texts: Sequence[str]) -> bool:
+    """Whether numbers follow one another, up or down; of months the next year's too."""
+    if not all(text.isascii() and text.isdecimal() for text in texts):
+        return False
+    steps = {int(right) - int(left) for left, right in pairwise(texts)}
+    return steps <= {1, 89} or steps <= {-1, -89}
 
 
 def _fill_body(region: Region, rows: list[Row], filled: list[Row], width: int) -> None:
@@ -300,6 +338,8 @@ def _banners(filled: list[Row], width: int) -> set[int]:
         return set()
     alone = [row for row in filled if row.filled == 1 and row.cells[0].strip() and _word(row.cells[0]) and not row.reason]
     full = [row for row in filled if 2 * row.filled >= width]
+    # a banner heads rows; below the last one a sentence is a note, a few words are a row that lacks the rest
+    alone = [row for row in alone if full and (row.number < full[-1].number or len(row.cells[0].strip()) > _SENTENCE)]
     if not alone or len(alone) * 3 > len(full):
         return set()
     first = _column_types([Row(row.number, row.cells[:1]) for row in full]).get(0, "text")
@@ -343,7 +383,8 @@ def _word(cell: str) -> bool:
 
 
 def _same(row: Row, other: Row) -> bool:
-    mine, others = [cell.strip() for cell in row.cells], [cell.strip() for cell in other.cells]
+    # where files were put one behind the other, a byte order mark stands before the header again
+    mine, others = [cell.strip(" \t\ufeff") for cell in row.cells], [cell.strip(" \t\ufeff") for cell in other.cells]
     while mine and not mine[-1]:
         mine.pop()
     while others and not others[-1]:

@@ -79,7 +79,7 @@ def read_text(text: TextFile, found: FoundFile, wanted: Wanted, limits: Limits) 
 
 
 def _row(record: Record) -> Row:
-    fields = record.fields if record.text.strip("\r\n") else [""]
+    fields = record.fields if record.text.strip("\r\n\x1a") else [""]  # \x1a ended texts under DOS
     return Row(record.line, tuple(fields), record.reason)
 
 
