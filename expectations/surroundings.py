@@ -81,6 +81,7 @@ def _code_list(rule: Rule, around: Surroundings, values: Values) -> str:
             f"rule {rule.id}: there is no code list '{name}'.",
             hint=f"Code lists are: {', '.join(sorted(around.code_lists)) or 'none (no catalogue was handed in)'}.",
         )
+    found = found.on(around.data_date or around.today or local_date(SystemClock().now()))
     values["code_list", name] = list(found.codes)
     return because_partial(found) if found.partial else ""
 

@@ -91,6 +91,7 @@ class _Reader:
         self._entries(folder / "standards" / "elements.yaml", Element, "element", self.elements)
         for path in self._yaml_files(folder / "standards" / "codes"):
             self._one(path, CodeList, "code list", self.code_lists, {"id": path.stem}, path.stem)
+            self._earlier_versions(path)
         resources = folder / "resources"
         for stray in sorted(resources.glob("*.y*ml")):
             remedy = "Move it to resources/<agency>/<resource>.yaml."
@@ -103,6 +104,14 @@ class _Reader:
         self._entries(folder / "authority.yaml", Fact, "fact", self.facts)
         for path in self._yaml_files(folder / "comparisons"):
             self._one(path, Comparison, "comparison", self.comparisons, {"id": path.stem}, path.stem, file=file_name(path))
+
+    def _earlier_versions(self, path: Path) -> None:
+        """The versions that imports replaced, beside the list they belong to; without one that cannot be read the list says less of the past."""
+        kept: dict[str, CodeList] = {}
+        for old in sorted((path.parent / "earlier" / path.stem).glob("*.yaml"), key=lambda one: (len(one.stem), one.stem)):
+            self._one(old, CodeList, "earlier version", kept, {"id": path.stem}, f"{path.stem}/{old.stem}")
+        if kept and path.stem in self.code_lists:
+            self.code_lists[path.stem] = self.code_lists[path.stem].model_copy(update={"earlier": tuple(kept.values())})
 
     def _read_marts(self, folder: Path) -> None:
         self._entries(folder / "libraries.yaml", Library, "library", self.libraries)

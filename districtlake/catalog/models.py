@@ -6,7 +6,7 @@ elements described by the 17 attributes of DB33/T 2426-2022.
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
@@ -55,7 +55,10 @@ class Agency(Frozen):
 
 
 class CodeList(Frozen):
-    """A list of codes with its source and validity. ``partial`` lists cannot prove a code wrong: "not evaluated"."""
+    """A list of codes with its source and validity. ``partial`` lists cannot prove a code wrong: "not evaluated".
+
+    ``earlier``: the versions before it, the oldest first, each in force from its first day until the next one's.
+    """
 
     id: Identifier
     name: NonEmpty
@@ -67,6 +70,24 @@ class CodeList(Frozen):
     remark: str = ""
     codes: dict[str, str]  # code -> name
     synonyms: dict[str, str] = Field(default_factory=dict)  # other spellings -> code
+    earlier: tuple[CodeList, ...] = ()  # put there by the loader from standards/codes/earlier/<list>
+
+    def on(self, day: date) -> CodeList:
+        """The version in force on a day; before the first day of the oldest version, the oldest."""
+        return next((one for one, first, _ in reversed(self.spans) if first is None or first <= day), self)
+
+    @property
+    def spans(self) -> tuple[tuple[CodeList, date | None, date | None], ...]:
+        """(version, first day, last day) of every version that was ever in force, the oldest first; None: open."""
+        versions = (*self.earlier, self)
+        found: list[tuple[CodeList, date | None, date | None]] = []
+        for number, one in enumerate(versions):
+            later = [next_.valid_from for next_ in versions[number + 1 :]]
+            if any(first is None or (one.valid_from is not None and first <= one.valid_from) for first in later):
+                continue  # replaced on its first day: a correction
+            ends = min((first for first in later if first is not None), default=None)
+            found.append((one, one.valid_from if found else None, ends - timedelta(days=1) if ends is not None else one.valid_to))
+        return tuple(found)
 
     @model_validator(mode="after")
     def _source_or_partial(self) -> CodeList:
@@ -287,10 +308,12 @@ class Catalog(Frozen):
     def element_of(self, item: Item) -> Element:
         return self.elements[item.element]
 
-    def code_list_of(self, item: Item) -> CodeList | None:
-        """The code list of the item's element; None when it has none."""
+    def code_list_of(self, item: Item, day: date | None = None) -> CodeList | None:
+        """The code list of the item's element, the version in force on ``day`` (None: the latest); None when it has none."""
         codes = self.element_of(item).codes
-        return None if codes is None else self.code_lists[codes]
+        if codes is None:
+            return None
+        return self.code_lists[codes] if day is None else self.code_lists[codes].on(day)
 
     def resources_of(self, agency: str) -> tuple[Resource, ...]:
         return tuple(resource for resource in self.resources.values() if resource.agency == agency)

@@ -36,13 +36,14 @@ class Cleansed:
     changes: pl.DataFrame
 
 
-def cleanse(raw: pl.DataFrame, resource: Resource, catalog: Catalog, today: date) -> Cleansed:
+def cleanse(raw: pl.DataFrame, resource: Resource, catalog: Catalog, today: date, as_of: date | None = None) -> Cleansed:
     """Cleanse a raw frame of ``resource``. Pure, idempotent on the text, and independent of how rows are split or ordered.
 
-    ``today``: the Asia/Shanghai day of processing, for dates that may not lie in the future.
+    ``today``: the Asia/Shanghai day of processing, for dates that may not lie in the future. ``as_of``: the day the data speak of, for the
+    version of a code list; None: today.
     Raises ``CatalogError`` for an unknown kind, ``RawFrameInvalid`` when ``raw`` is not a raw frame of the resource.
     """
-    return cleanse_by_plan(raw, plan_of(resource, catalog, today))
+    return cleanse_by_plan(raw, plan_of(resource, catalog, today, as_of))
 
 
 def cleanse_by_plan(raw: pl.DataFrame, plan: CleansingPlan) -> Cleansed:

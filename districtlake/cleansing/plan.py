@@ -73,8 +73,9 @@ class CleansingPlan:
                 )
 
 
-def plan_of(resource: Resource, catalog: Catalog, today: date) -> CleansingPlan:
-    """The plan of ``resource`` on the Asia/Shanghai day ``today``.
+def plan_of(resource: Resource, catalog: Catalog, today: date, as_of: date | None = None) -> CleansingPlan:
+    """The plan of ``resource`` on the Asia/Shanghai day ``today``; codes by the lists in force on ``as_of`` (None: today), the day the data
+    speak of.
 
     Raises ``CatalogError`` when an element's kind does not exist.
     """
@@ -86,6 +87,6 @@ def plan_of(resource: Resource, catalog: Catalog, today: date) -> CleansingPlan:
                 f"{resource.file or resource.id}, items[{item.name}]: data element '{element.id}' has the unknown kind '{element.kind}'."
             )
             raise CatalogError(message, hint=f"Write one of {', '.join(KINDS)} in standards/elements.yaml.")
-        context = CellContext(element=element, item=item, code_list=catalog.code_list_of(item), today=today)
+        context = CellContext(element=element, item=item, code_list=catalog.code_list_of(item, as_of or today), today=today)
         columns.append(ColumnPlan(item.name, element.kind, context))
     return CleansingPlan(resource.id, tuple(columns))

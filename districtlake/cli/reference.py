@@ -40,10 +40,14 @@ def list_lists(as_json: Json = False) -> None:
 
 
 @app.command("show")
-def show(name: ListId, as_json: Json = False) -> None:
+def show(
+    name: ListId,
+    on: Annotated[datetime | None, typer.Option("--on", formats=["%Y-%m-%d"], help="某日有效的版本；缺省为最新版本")] = None,
+    as_json: Json = False,
+) -> None:
     """一个代码表的代码、曾有的版本和使用它的资源。
 
-    例：districtlake reference show gb_t_2261_1
+    例：districtlake reference show gb_t_2261_1 --on 2020-01-01
     """
     from districtlake.catalog.code_list_versions import earlier_of, read_list
     from districtlake.catalog.load import load_catalog
@@ -53,7 +57,7 @@ def show(name: ListId, as_json: Json = False) -> None:
     catalog = load_catalog(dirs)
     if name not in catalog.code_lists:
         raise NotFound(f"There is no code list {name}.", hint="See: districtlake reference list.")
-    one = catalog.code_lists[name]
+    one = catalog.code_lists[name] if on is None else catalog.code_lists[name].on(on.date())
     earlier = [
         {"version": old.version, "valid_from": old.valid_from, "codes": len(old.codes)} for old in (read_list(path, name) for path in earlier_of(name, dirs))
     ]  # fmt: skip
@@ -73,7 +77,10 @@ def import_list(
     file: Annotated[Path, typer.Argument(help="新版本：目录格式的 YAML，或含“代码”“名称”两列的表（CSV、Excel 等）")],
     list_id: Annotated[str, typer.Option("--list", help="代码表，如 gb_t_2261_1；没有的须同时给出 --name 和 --source")],
     version: Annotated[str | None, typer.Option("--version", help="版本号；缺省加一")] = None,
-    valid_from: Annotated[datetime | None, typer.Option("--valid-from", formats=["%Y-%m-%d"], help="生效日期；缺省为今天")] = None,
+    valid_from: Annotated[
+        datetime | None,
+        typer.Option("--valid-from", formats=["%Y-%m-%d"], help="生效日期，可以是将来；缺省为今天。数据日期在此之前的交付仍按旧版本"),
+    ] = None,
     source: Annotated[str | None, typer.Option("--source", help="来源，如标准号；缺省不变")] = None,
     name: Annotated[str | None, typer.Option("--name", help="名称；缺省不变")] = None,
     sheet: Annotated[str | None, typer.Option("--sheet", help="工作表：名称，或从 0 数的序号")] = None,
@@ -101,12 +108,11 @@ def import_list(
     today = local_date(district.clock.now())
     current = district.catalog.code_lists.get(list_id)
     first = valid_from.date() if valid_from is not None else today
-    if first > today:
-        raise OperationRefused(f"{first} has not come yet.", hint="A list takes effect when it is imported: import it on that day.")
     codes = codes_of(file, list_id, Limits.of(district.settings), sheet)
     new = next_version(current, list_id, codes, valid_from=first, version=version, source=source, name=name)
     differs = difference(current, new)
     users = _users(district.catalog, list_id)
+    touched = _touched(district, list_id, differs)
     counts = {"added": len(differs.added), "removed": len(differs.removed), "renamed": len(differs.renamed), "same": len(codes) - len(differs.added) - len(differs.renamed)}  # fmt: skip
     rows = [
         *({"what": "新增", "code": code, "before": "", "after": label} for code, label in differs.added.items()),
@@ -119,7 +125,14 @@ def import_list(
         title = f"{list_id}：版本 {current.version if current else '（无）'} → {new.version}"
         show_rows(rows, {"what": "变化", "code": "代码", "before": "原", "after": "新"}, as_json=False, title=title, empty="没有差异。")
         console.print(f"新增 {counts['added']}，删除 {counts['removed']}，改名 {counts['renamed']}，不变 {counts['same']}。", markup=False)
-        console.print(f"使用它的资源：{'、'.join(users) or '无'}；下次夜间作业按新表重新校验。", markup=False, soft_wrap=True)
+        console.print(
+            f"使用它的资源：{'、'.join(users) or '无'}；下次夜间作业重新校验，各交付按其数据日期当时的版本。", markup=False, soft_wrap=True
+        )
+        for told in touched:
+            console.print(
+                f"{told['resource']}.{told['item']}：仓内含删除的代码 {told['removed']:,} 行，隔离中含新增的代码 {told['added']:,} 行。",
+                markup=False,
+            )
     if not differs:
         if as_json:
             show_json({"applied": False, "counts": counts, "changes": []})
@@ -129,7 +142,17 @@ def import_list(
     path = apply(new, dirs)
     _audit(district, "reference.import", list_id, {"version": new.version, "before": current.version if current else None, **counts})
     if as_json:
-        show_json({"applied": True, "file": str(path), "version": new.version, "counts": counts, "changes": rows, "users": users})
+        show_json(
+            {
+                "applied": True,
+                "file": str(path),
+                "version": new.version,
+                "counts": counts,
+                "changes": rows,
+                "users": users,
+                "touched": touched,
+            }
+        )
     else:
         console.print(f"已生效：{path}。退回：districtlake reference revert {list_id}", markup=False, soft_wrap=True)
 
@@ -166,6 +189,30 @@ def _users(catalog: Any, list_id: str) -> list[str]:
         one.id for one in catalog.resources.values()
         if any(catalog.element_of(item).codes == list_id for item in one.items) or any(check.arguments.get("code_list") == list_id for check in one.checks)
     )  # fmt: skip
+
+
+def _touched(district: Any, list_id: str, differs: Any) -> list[dict[str, Any]]:
+    """Per item: rows of the warehouse with a code that goes, and rows in quarantine with one that comes; nothing where there are none."""
+    import polars as pl
+
+    from districtlake.warehouse.history import scan
+
+    catalog = district.catalog
+    found = []
+    for entry in sorted(catalog.resources.values(), key=lambda one: str(one.id)):
+        for item in entry.items:
+            if catalog.element_of(item).codes != list_id or item.volatile:
+                continue
+            counts = {}
+            for what, layer, codes in (("removed", "warehouse", differs.removed), ("added", "quarantine", differs.added)):
+                try:
+                    rows = scan(district.lake, layer, entry.id) if codes else None
+                    counts[what] = 0 if rows is None else rows.select(pl.col(item.name).is_in(list(codes)).sum()).collect().item() or 0
+                except NotFound:  # never delivered
+                    counts[what] = 0
+            if any(counts.values()):
+                found.append({"resource": entry.id, "item": item.name, **counts})
+    return found
 
 
 def _audit(district: Any, action: str, list_id: str, data: dict[str, Any]) -> None:

@@ -68,7 +68,7 @@ def advance(
         return _held(tables, arrival, resource, verdicts, _unjudged(rules, arrival.unreadable), {}, known, prints, at, height=0)
 
     raw = arrival.raw
-    cleansed = carrier.cleanse(raw, plan_of(resource, catalog, arrival.today))
+    cleansed = carrier.cleanse(raw, plan_of(resource, catalog, arrival.today, arrival.as_of))
     layers = {
         "raw": _stamped(raw, arrival, schema_of("raw", resource, catalog)),
         "cleansed": _stamped(cleansed.frame, arrival, schema_of("cleansed", resource, catalog)),

@@ -37,6 +37,7 @@ class Arrival:
         confirmed: findings that their provider has confirmed to be correct.
         manifest: what the file and its manifest disagree on; "" when they agree, None when no manifest names it.
         baselines: for rules with ``tolerance: not_worse``, what the delivery before found.
+        as_of: the day the data speak of: codes are judged by the lists in force then; None: by those of ``today``.
     """
 
     id: str
@@ -52,6 +53,7 @@ class Arrival:
     confirmed: Waived = NOTHING
     manifest: str | None = None
     baselines: Baselines = field(default_factory=dict)
+    as_of: date | None = None
 
 
 @dataclass(frozen=True)

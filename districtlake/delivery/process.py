@@ -234,7 +234,7 @@ def arrival_of(
         id=delivery.id, file=delivery.file_name, mode=delivery.mode, at=past.valid_from(delivery), today=local_date(delivery.received_at),
         raw=raw, missing=missing, unreadable=unreadable, older_than=_older_than(delivery, past), waived=waived,
         confirmed=waived_on(district.store, resource.id, local_date(district.clock.now()), versions_of(resource, district.catalog)),
-        baselines=baselines, manifest=manifest,
+        baselines=baselines, manifest=manifest, as_of=delivery.data_date,
     )  # fmt: skip
 
 

@@ -194,7 +194,7 @@ def _asked(district: District, resource: Resource, standing: Tables, engine: Eng
         arrival = arrival_of(district, resource, delivery, pasts[delivery.id], receipt=False)
         if arrival.raw is None:
             continue  # it was readable when it was accepted; its rows stay as they are and are counted
-        cleansed = cleanse(arrival.raw, resource, district.catalog, arrival.today).frame
+        cleansed = cleanse(arrival.raw, resource, district.catalog, arrival.today, arrival.as_of).frame
         verdict = judge(
             cleansed, arrival, resource, district.catalog, rules_of(resource, district.catalog), engine.validator,
             surroundings_of(district, resource, delivery, pasts[delivery.id]), local_date(at),

@@ -157,7 +157,7 @@ def try_rules(
         if lacking := lacking_columns(arrival, resource, rules, day):
             yield Tried(*described, rows=arrival.raw.height, would_hold=f"文件缺少数据项：{'、'.join(lacking)}")
             continue
-        frame = cleanse(arrival.raw, resource, district.catalog, arrival.today).frame
+        frame = cleanse(arrival.raw, resource, district.catalog, arrival.today, arrival.as_of).frame
         verdict = judge(
             frame,
             arrival,

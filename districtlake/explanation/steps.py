@@ -31,7 +31,7 @@ def steps_of(item: Item, catalog: Catalog, before: str, after: str | None, rule:
     """
     element = catalog.element_of(item)
     kind = KINDS[element.kind]
-    context = CellContext(element, item, catalog.code_list_of(item), today)
+    context = CellContext(element, item, catalog.code_list_of(item, today), today)
     known: dict[str, list[Repair]] = {}
     for repair in (*kind.repairs_of(element), *kind.conversions(context), MISSING_BLANK, MISSING_SPELLING):
         known.setdefault(repair.id, []).append(repair)

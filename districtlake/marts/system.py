@@ -222,12 +222,36 @@ _RESOURCES = SystemTable(
 
 
 def _codes(district: District) -> pl.DataFrame:
+    today = local_date(district.clock.now())
     rows = [
         {"code_list": one.id, "list_name": one.name, "code": code, "name": name}
         for one in sorted(district.catalog.code_lists.values(), key=lambda one: one.id)
-        for code, name in one.codes.items()
+        for code, name in one.on(today).codes.items()
     ]
     return pl.DataFrame(rows, schema=_CODES.schema)
+
+
+def _code_history(district: District) -> pl.DataFrame:
+    rows = [
+        {
+            "code_list": one.id, "list_name": version.name, "version": version.version, "code": code, "name": name, "valid_from": first,
+            "valid_to": last, "source": version.source or "",
+        }
+        for one in sorted(district.catalog.code_lists.values(), key=lambda one: one.id)
+        for version, first, last in one.spans
+        for code, name in version.codes.items()
+    ]  # fmt: skip
+    return pl.DataFrame(rows, schema=_CODE_HISTORY.schema)
+
+
+_CODE_HISTORY = SystemTable(
+    "代码表各版本及其有效期（首日为空：此前一直；末日为空：至今）",
+    {
+        "code_list": (pl.String, "代码表"), "list_name": (pl.String, "代码表名称"), "version": (pl.String, "版本"), "code": (pl.String, "代码"),
+        "name": (pl.String, "名称"), "valid_from": (pl.Date, "有效期首日"), "valid_to": (pl.Date, "有效期末日"), "source": (pl.String, "来源"),
+    },
+    _code_history,
+)  # fmt: skip
 
 
 _CODES = SystemTable(
@@ -255,7 +279,7 @@ _TODAY = SystemTable(
 )
 
 SYSTEM_TABLES: dict[str, SystemTable] = {
-    "agencies": _AGENCIES, "codes": _CODES, "deliveries": _DELIVERIES, "leads": _LEADS, "problems": _PROBLEMS, "resources": _RESOURCES,
+    "agencies": _AGENCIES, "code_history": _CODE_HISTORY, "codes": _CODES, "deliveries": _DELIVERIES, "leads": _LEADS, "problems": _PROBLEMS, "resources": _RESOURCES,
     "results": _RESULTS, "tickets": _TICKETS, "today": _TODAY, "update_timeliness": _UPDATE_TIMELINESS,
 }  # fmt: skip
 """``system.today`` is the only clock of a mart: a build then says which day it was made for, and can be repeated."""

@@ -131,7 +131,9 @@ def _digest_of_list(codes: CodeList) -> str:
         return known[1]
     if len(_digests) >= 1000:
         _digests.clear()
-    digest = _digest(codes.model_dump(mode="json", exclude={"name", "source", "remark", "version"}))
+    unsaid = {"name", "source", "remark", "version", "earlier"}
+    told = [one.model_dump(mode="json", exclude=unsaid) for one in (codes, *codes.earlier)]
+    digest = _digest(told if codes.earlier else told[0])
     _digests[id(codes)] = (codes, digest)
     return digest
 

@@ -42,7 +42,8 @@ def test_difference_apply_and_revert(dirs: list[Path]) -> None:
     assert differs.fields == {"valid_from": (str(current.valid_from), str(DAY))}
     apply(new, dirs)
     loaded = load_catalog(dirs).code_lists[SEX]
-    assert loaded == new
+    assert loaded.model_copy(update={"earlier": ()}) == new
+    assert [one.codes for one in loaded.earlier] == [current.codes]
     assert loaded.version == "2"
     assert [read_list(one, SEX).codes for one in earlier_of(SEX, dirs)] == [current.codes]
     revert(SEX, dirs)
@@ -96,11 +97,13 @@ def test_the_command_shows_asks_applies_and_is_audited(tmp_path: Path) -> None:
     assert load_catalog(settings.catalog_dirs).code_lists[SEX].codes["3"] == "其他"
     assert run.invoke(app, ["reference", "show", SEX]).stdout.count("旧版本 1") == 1
     assert SEX in run.invoke(app, ["reference", "list", "--json"]).stdout
-    assert run.invoke(app, ["reference", "import", str(path), "--list", SEX, "--valid-from", "2026-04-01", "--yes"]).exit_code != 0
+    later = ["reference", "import", str(path), "--list", SEX, "--valid-from", "2026-04-01", "--yes"]  # a day to come
+    assert run.invoke(app, later).exit_code == 0
+    assert run.invoke(app, ["reference", "revert", SEX, "--yes"]).exit_code == 0
     assert run.invoke(app, ["reference", "revert", SEX, "--yes"]).exit_code == 0
     assert "3" not in load_catalog(settings.catalog_dirs).code_lists[SEX].codes
     district = open_district(settings)
     with district.store.session(read_only=True) as session:
         kept = session.scalars(select(AuditEvent.action).where(AuditEvent.object_kind == "code_list").order_by(AuditEvent.id)).all()
     district.store.close()
-    assert kept == ["reference.import", "reference.revert"]
+    assert kept == ["reference.import", "reference.import", "reference.revert", "reference.revert"]
