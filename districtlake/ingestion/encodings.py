@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+import polars as pl
+
 SAMPLE_BYTES = 1 << 18
 _PLAUSIBLE = 0.6
 _PROOF = 6
@@ -186,3 +188,25 @@ def _again(cell: str, wrongly: Iterable[str], rightly: str) -> str | None:
         except (UnicodeEncodeError, UnicodeDecodeError):
             continue
     return None
+
+
+_SAMPLED = 500
+_BENT = "".join(
+    chr(0) if len(char := bytes((lead, trail)).decode("gbk", "ignore")) != 1 else char
+    for lead in range(0xE4, 0xEA)
+    for trail in range(0x80, 0xC0)
+).replace("\0", "")
+_MAYBE_BENT = rf"\ufffd|锟斤拷|烫烫烫|[{_BENT}].?[^\x00-\x7f]|[\u00c0-\u00ff][\u0080-\u00ff\u2013-\u203a\u20ac\u2122]"
+"""What no bent text lacks, for a quick look: lost characters, UTF-8's beginnings (E4 … E9) read as GBK, letters of Western Europe in a row."""
+
+
+def bent_columns(frame: pl.DataFrame, columns: Iterable[str]) -> dict[str, dict[str, int]]:
+    """Column -> how cells of an even sample of its rows were bent by a wrong decoding (``mojibake_of``), with counts."""
+    sample = frame.gather_every(max(1, -(-frame.height // _SAMPLED)))
+    found: dict[str, dict[str, int]] = {}
+    for column in columns:
+        for text in sample[column].filter(sample[column].str.contains(_MAYBE_BENT).fill_null(False)):
+            if (kind := mojibake_of(text)) is not None:
+                kinds = found.setdefault(column, {})
+                kinds[kind] = kinds.get(kind, 0) + 1
+    return found

@@ -18,6 +18,7 @@ from districtlake.catalog.models import Resource
 from districtlake.errors import IngestionError
 from districtlake.ingestion.collect import Collector
 from districtlake.ingestion.delimited import Form, read_delimited, sniff
+from districtlake.ingestion.encodings import bent_columns
 from districtlake.ingestion.excel import read_workbook
 from districtlake.ingestion.header import HeaderFinder
 from districtlake.ingestion.json_records import looks_like_json, read_json
@@ -266,6 +267,7 @@ class _Receipt:
         self._unexpected: dict[str, None] = {}
         self._skipped, self._irregular = RowNotes(), RowNotes()
         self._warnings: dict[str, None] = {}
+        self._bent: dict[str, dict[str, int]] = {}
 
     def add(self, table: Table, part: Assembled) -> None:
         if not self._rows:
@@ -277,8 +279,18 @@ class _Receipt:
         self._unexpected.update(dict.fromkeys(part.unexpected))
         self._skipped = self._skipped.and_then(part.skipped)
         self._irregular = self._irregular.and_then(part.irregular)
+        for item, kinds in bent_columns(part.frame, self._titles).items():
+            for kind, count in kinds.items():
+                self._bent.setdefault(kind, {}).setdefault(item, 0)
+                self._bent[kind][item] += count
         if again := [label for label in _labels(table) if label.rpartition("#")[0]]:
             self._warnings[f"Headers stand more than once; only the leftmost column is read: {', '.join(again)}."] = None
+
+    def _bent_warnings(self) -> list[str]:
+        return [
+            f"Cells bent by a wrong decoding ({kind}; looked for in a sample): {', '.join(f'{item} ({count})' for item, count in sorted(items.items()))}."
+            for kind, items in sorted(self._bent.items())
+        ]
 
     def report(self) -> ReadReport:
         rows = self._rows.total()
@@ -292,7 +304,7 @@ class _Receipt:
             unexpected=tuple(self._unexpected),
             skipped=self._skipped,
             irregular=self._irregular,
-            warnings=(*([] if rows else ["The file has a header but no rows."]), *self._warnings),
+            warnings=(*([] if rows else ["The file has a header but no rows."]), *self._warnings, *self._bent_warnings()),
         )
 
 

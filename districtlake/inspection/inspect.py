@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from districtlake.errors import DistrictLakeError, IngestionError
+from districtlake.ingestion.encodings import mojibake_of
 from districtlake.ingestion.limits import Limits
 from districtlake.ingestion.names import is_junk
 from districtlake.inspection.elements import Standards
 from districtlake.inspection.export import CsvWriter, targets
 from districtlake.inspection.found import FoundFile, FoundTable, Wanted
-from districtlake.inspection.profile import SAMPLE_ROWS, Profiler, TableProfile
+from districtlake.inspection.profile import MOJIBAKE, SAMPLE_ROWS, Profiler, TableProfile
 from districtlake.inspection.read import opened
 
 
@@ -108,6 +110,7 @@ def inspect_file(
             paths = targets(found.tables, to) if to is not None else {}
             for table in found.tables:
                 inspected.tables.append(_pass(table, paths.get(table.at), standards, progress, sample_rows))
+                found.warnings.extend(f"{count}个列名乱码：{MOJIBAKE[kind]}。" for kind, count in _bent_names(table).items())
     except DistrictLakeError as error:
         inspected.error = error
     except (OSError, UnicodeError, ArithmeticError, LookupError, RecursionError, MemoryError) as error:
@@ -117,6 +120,11 @@ def inspect_file(
             code="ingestion.unreadable",
         )
     return inspected
+
+
+def _bent_names(table: FoundTable) -> Counter[str]:
+    """How the names of columns were bent by a wrong decoding, with counts."""
+    return Counter(kind for kind in map(mojibake_of, table.header) if kind is not None)
 
 
 def _pass(

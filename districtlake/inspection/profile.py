@@ -23,6 +23,10 @@ _LOOKED = 20_000
 _PAIRS = 150
 _EXAMPLES = 5
 _SAME = 0.9
+MOJIBAKE = {
+    "replaced": "字符已丢失（�或锟斤拷），须重新导出", "utf8_as_gbk": "UTF-8被误读为GBK，可还原", "utf8_as_latin1": "UTF-8被误读为西欧编码，可还原",
+    "gbk_as_latin1": "GBK被误读为西欧编码，可还原",
+}  # fmt: skip
 _LOST = r"^[+-]?[0-9](?:\.[0-9]+)?[eE]\+?(?:1[0-9]|2[0-9])$"
 _ROUNDED = r"^[0-9]{15}0{2,3}$"
 _IDENTIFYING = re.compile(r"(?<![0-9])(?:[0-9]{17}[0-9Xx]|[0-9]{15}|1[3-9][0-9]{9})(?![0-9])")

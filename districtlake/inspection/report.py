@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, select_autoescape
 
 from districtlake.inspection.inspect import Inspected
-from districtlake.inspection.profile import ColumnProfile
+from districtlake.inspection.profile import MOJIBAKE, ColumnProfile
 
 TYPES = {
     "text": "文本", "integer": "整数", "decimal": "小数", "percent": "百分比", "money": "金额", "date": "日期", "moment": "日期时间", "time": "时间",
@@ -24,10 +24,6 @@ REASONS = {
     "too_few_fields": "列数不足（已补空）", "too_many_fields": "列数过多（多出的单元格保留在右侧）", "unclosed_quote": "引号未闭合（按普通字符读取）",
     "text_after_quote": "引号后还有文字（已保留）", "stray_quote": "引号未加倍（按普通字符读取）", "duplicate_key": "同一对象内成员重名", "not_json": "不是JSON的行",
     "not_an_object": "不是对象的元素", "not_a_number": "NaN或Infinity", "bad_escape": "无法表示的字符（显示为转义）",
-}  # fmt: skip
-MOJIBAKE = {
-    "replaced": "字符已丢失（�或锟斤拷），须重新导出", "utf8_as_gbk": "UTF-8被误读为GBK，可还原", "utf8_as_latin1": "UTF-8被误读为西欧编码，可还原",
-    "gbk_as_latin1": "GBK被误读为西欧编码，可还原",
 }  # fmt: skip
 
 

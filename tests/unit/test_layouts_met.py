@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import polars as pl
 import pytest
 
+from districtlake.ingestion.encodings import bent_columns
 from districtlake.ingestion.footers import is_footer
+from districtlake.ingestion.limits import Limits
+from districtlake.inspection.found import Wanted
+from districtlake.inspection.inspect import inspect_file
 from tests.inspecting import grids
 
 HEADER = ["编号", "名称", "金额", "日期"]
@@ -97,3 +102,14 @@ def test_marks_and_ends_of_old_programs(tmp_path: Path) -> None:
 def test_utf_16_without_a_mark_whose_characters_look_like_ascii_without_their_zeros(tmp_path: Path) -> None:
     rows = [["id", "属性", "数量"], *[[str(at), '{"a":"甲 乙","b":[1]}', "7"] for at in range(9)]]
     assert read(written(rows, "\t"), tmp_path, "utf-16-le") == [rows]
+
+
+def test_bent_names_and_cells_are_told(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("鐢ㄦ埛鍚嶇О,b\n1,2\n", encoding="utf-8")
+    assert inspect_file(tmp_path / "a.csv", "a.csv", Wanted(), Limits(), None).as_dict()["warnings"] == [
+        "1个列名乱码：UTF-8被误读为GBK，可还原。"
+    ]
+    cells = ["用户名称", "用户名称".encode().decode("gbk"), "海曙区数据局".encode("gbk").decode("latin-1"), "海�", "café", None]
+    assert bent_columns(pl.DataFrame({"a": cells, "b": ["x"] * 6}), ["a", "b"]) == {
+        "a": {"utf8_as_gbk": 1, "gbk_as_latin1": 1, "replaced": 1}
+    }
