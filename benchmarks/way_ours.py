@@ -108,10 +108,10 @@ def run(folder: Path, state: Path, day: str) -> dict[str, Any]:
     import alembic.command
     import alembic.runtime.environment  # noqa: F401
 
-    from districtlake.delivery import advance, judge, process, receive
+    from districtlake.delivery import advance, delivered_rows, judge, process, receive
     from districtlake.delivery.process import Engine, process_resource
     from districtlake.standards.division_code import known_regions
-    from districtlake.warehouse import carrier, changes, commit
+    from districtlake.warehouse import changes, commit
     from expectations import session
     from expectations.validate import validate
 
@@ -119,11 +119,10 @@ def run(folder: Path, state: Path, day: str) -> dict[str, Any]:
     known_regions()
     phases = Phases()
     phases.watch("receive", receive, "receive")
-    phases.watch("read", process, "read_file")
+    phases.watch("read", delivered_rows, "read_file")
     phases.watch("load tables", process, "load_tables")
-    phases.watch("cleanse", carrier, "cleanse_by_plan")
-    phases.watch("stamp", advance, "_stamped")
-    phases.watch("duplicates", judge, "_exact_duplicates")
+    phases.watch("cleanse", delivered_rows, "cleanse")
+    phases.watch("duplicates", judge, "exact_duplicates")
     phases.watch("sightings", advance.problems, "sightings_of_rows")
     phases.watch("quarantine", advance, "quarantine_rows")
     phases.watch("change set", changes, "change_set")

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
@@ -38,12 +40,26 @@ def load() -> None:
     logging.getLogger("great_expectations").setLevel(logging.CRITICAL + 1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import great_expectations  # noqa: F401
+        with _without_pyspark():
+            import great_expectations  # noqa: F401
 
         from expectations.own import register
 
         register()
     logging.captureWarnings(False)  # GX turns Python's warnings into log lines of the whole process
+
+
+@contextmanager
+def _without_pyspark() -> Iterator[None]:
+    """GX imports all of pyspark where it is installed, for an engine of its own that is not asked here: one to two seconds a process, and
+    ``pyspark.sql.connect`` ends a process whose main module has no file (``python -c``), for it takes it for its doctests."""
+    hidden = {name: sys.modules.pop(name) for name in list(sys.modules) if name == "pyspark" or name.startswith("pyspark.")}
+    sys.modules["pyspark"] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules["pyspark"]
+        sys.modules.update(hidden)
 
 
 def new_context() -> EphemeralDataContext:

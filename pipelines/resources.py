@@ -15,6 +15,7 @@ def district() -> District:
 @lru_cache(maxsize=1)
 def engine() -> Engine:
     """The processing engine with Great Expectations as its judge. Whoever runs a process may listen to its outcomes (``hooks``)."""
+    from districtlake.distributed.carrier import spark_carrier
     from expectations.validate import validate
 
-    return Engine(validator=validate)
+    return Engine(validator=validate, carriers={"spark": spark_carrier})

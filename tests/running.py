@@ -23,9 +23,10 @@ SIX = (
 
 
 def engine(outcome: Callable[[Outcome], None] = lambda outcome: None, committed: Callable[[str], None] = lambda layer: None) -> Engine:
+    from districtlake.distributed.carrier import spark_carrier
     from expectations.validate import validate
 
-    return Engine(validator=validate, hooks=Hooks(outcome=outcome, committed=committed))
+    return Engine(validator=validate, hooks=Hooks(outcome=outcome, committed=committed), carriers={"spark": spark_carrier})
 
 
 def run_folder(district: District, folder: Path, with_engine: Engine | None = None) -> tuple[Received, list[Outcome]]:

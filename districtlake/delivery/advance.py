@@ -13,19 +13,17 @@ from typing import Any
 import polars as pl
 
 from districtlake.catalog.models import Catalog, Resource
-from districtlake.cleansing.plan import plan_of
 from districtlake.clock import local_date
 from districtlake.delivery.conservation import FATES, check_conservation
-from districtlake.delivery.judge import Arrival, Judgement, judge, lacking_columns
-from districtlake.delivery.operation_column import contradictions
+from districtlake.delivery.delivered_rows import DeliveredRows, RowsInMemory
+from districtlake.delivery.judge import Arrival, Judgement, lacking_columns
 from districtlake.quality import delivery_rules, problems
 from districtlake.quality.derive import rules_of
 from districtlake.quality.fingerprints import fingerprint_of
 from districtlake.quality.results import results_frame
 from districtlake.quality.validation import ReferenceLookup, RuleResult, Validator
 from districtlake.warehouse import changes as change_sets
-from districtlake.warehouse.carrier import EMBEDDED, Carrier
-from districtlake.warehouse.tables import item_types, key_columns, schema_of, stored_items
+from districtlake.warehouse.tables import item_types, key_columns, schema_of
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,7 @@ class Step:
     why: str
     tables: Tables
     changes: change_sets.ChangeSet | None
-    rows: dict[str, pl.DataFrame]  # layer -> rows to append: raw, cleansed, changes, results, history
+    rows: dict[str, Any]  # layer -> rows to append: raw, cleansed, changes, results, history; as the engine's Commits take them
     results: tuple[RuleResult, ...]
     counts: dict[str, int] = field(default_factory=dict)
     complete: bool = False  # afterwards every row that stands was judged in this step
@@ -57,9 +55,14 @@ class Step:
 
 def advance(
     tables: Tables, arrival: Arrival, resource: Resource, catalog: Catalog, validator: Validator, references: ReferenceLookup, at: datetime,
-    carrier: Carrier = EMBEDDED,
+    rows: DeliveredRows | None = None,
 ) -> Step:  # fmt: skip
-    """Process one delivery. ``at`` is the moment of processing (for results and the problem register), ``carrier`` who does the work."""
+    """Process one delivery.
+
+    Args:
+        at: the moment of processing (for results and the problem register).
+        rows: the delivery's rows where they are not ``arrival.raw``; ``tables.current`` is not looked at then.
+    """
     rules, day = rules_of(resource, catalog), local_date(at)
     prints = {rule.id: fingerprint_of(rule, resource, catalog) for rule in rules}
     known = frozenset(rule.id for rule in rules) | frozenset(rule.id for rule in delivery_rules.of(resource))
@@ -67,21 +70,16 @@ def advance(
         verdicts = [delivery_rules.failed(delivery_rules.READABLE, arrival.unreadable)]
         return _held(tables, arrival, resource, verdicts, _unjudged(rules, arrival.unreadable), {}, known, prints, at, height=0)
 
-    raw = arrival.raw
-    cleansed = carrier.cleanse(raw, plan_of(resource, catalog, arrival.today, arrival.as_of))
-    layers = {
-        "raw": _stamped(raw, arrival, schema_of("raw", resource, catalog)),
-        "cleansed": _stamped(cleansed.frame, arrival, schema_of("cleansed", resource, catalog)),
-        "changes": _stamped(cleansed.changes, arrival, schema_of("changes", resource, catalog)),
-    }
+    rows = rows or RowsInMemory(tables.current, arrival, resource, catalog)
+    layers, height = rows.layers, rows.height
     verdicts = [delivery_rules.passed(delivery_rules.READABLE)]
-    lacking = lacking_columns(arrival, resource, rules, day)
+    lacking = lacking_columns(arrival, rows.operations, resource, rules, day)
     verdicts.append(
         delivery_rules.failed(delivery_rules.COLUMNS, f"文件缺少数据项：{'、'.join(lacking)}。") if lacking
         else delivery_rules.passed(delivery_rules.COLUMNS)
     )  # fmt: skip
     if lacking:  # nobody may overrule this: without its required items no row can be judged
-        return _held(tables, arrival, resource, verdicts, _unjudged(rules, "交付被暂停"), layers, known, prints, at, height=raw.height)
+        return _held(tables, arrival, resource, verdicts, _unjudged(rules, "交付被暂停"), layers, known, prints, at, height=height)
     verdicts.append(
         delivery_rules.failed(delivery_rules.ORDER, f"该交付的数据日期早于已入仓的交付 {arrival.older_than}。") if arrival.older_than
         else delivery_rules.passed(delivery_rules.ORDER)
@@ -93,38 +91,24 @@ def advance(
             else delivery_rules.passed(delivery_rules.MANIFEST)
         )  # fmt: skip
 
-    verdict = judge(cleansed.frame, arrival, resource, catalog, rules, validator, references, day, carrier)
+    verdict = rows.judge(rules, validator, references, day)
     applied, gone = verdict.applied, verdict.applied.gone if verdict.applied is not None else pl.Series([], dtype=pl.String)
-    judged, quarantined, key = verdict.frame, verdict.quarantined, list(key_columns(resource))
-    accepted = judged.filter(~quarantined)
+    quarantined = verdict.quarantined
     unreadable_keys = int((~verdict.readable).sum()) if resource.key else 0
     whole = arrival.mode == "snapshot"
     complete = whole and unreadable_keys == 0
     before = tables.quarantine.clear() if complete else tables.quarantine
-    kept = before.filter(~pl.col("key").is_in(pl.concat([verdict.keys, gone]).unique().implode()))
+    carried = rows.carried_keys(pl.concat([before["key"], tables.register["key"]]).unique())
+    kept = before.filter(~pl.col("key").is_in(pl.concat([carried, gone]).unique().implode()))
     quarantine = pl.concat([kept, quarantine_rows(verdict, quarantined, arrival.id, resource, catalog)])
-    stale = keys_in(quarantine, resource, catalog)
-    changes = change_sets.change_set(
-        tables.current,
-        accepted.select([*dict.fromkeys([*key, *stored_items(resource)]), "_file", "_sheet", "_row"]),
-        stale,
-        key=key,
-        items=stored_items(resource),
-        delivery=arrival.id,
-        at=arrival.at,
-        delete_absent=complete,
-        keep_items=[name for name in arrival.missing if name in stored_items(resource)],
-        delete_keys=applied.deleted_keys(key) if applied is not None else None,
-        match=carrier.match,
-    )
-    verdicts.append(_shrink(resource, tables.current.height, changes, whole, unreadable_keys))
+    changes = rows.change_set(verdict, keys_in(quarantine, resource, catalog), delete_absent=complete)
+    verdicts.append(_shrink(resource, rows.standing, changes, whole, unreadable_keys))
     verdicts = [
         replace(v, outcome="passed", reason=f"放行：{v.reason}") if v.rule.id in arrival.waived and v.failed else v for v in verdicts
     ]
     sightings = verdict.sightings.drop("_index")
     if applied is not None:
-        replaced = changes.source.filter(pl.col(change_sets.OPERATION) == "U")
-        looked_at, wrong, told = contradictions(applied, tables.current, replaced, key)
+        looked_at, wrong, told = rows.contradictions(applied, changes)
         said = RuleResult(delivery_rules.OPERATIONS, "failed" if wrong else "passed", evaluated=looked_at, failed=wrong, reason=told)
         verdicts.append(said)
         if wrong:
@@ -133,9 +117,7 @@ def advance(
     stopping = [v for v in verdicts if v.outcome == "failed" and v.rule.on_failure == "hold"] + list(verdict.holding)
     row_results = verdict.results
     if stopping:
-        return _held(
-            tables, arrival, resource, [*verdicts], row_results, layers, known, prints, at, height=raw.height, holding=verdict.holding
-        )
+        return _held(tables, arrival, resource, [*verdicts], row_results, layers, known, prints, at, height=height, holding=verdict.holding)
 
     as_a_whole = [r for r in row_results if delivery_rules.opens_a_problem(r.rule) and arrival.mode != "correction"]
     sightings = pl.concat([
@@ -149,15 +131,15 @@ def advance(
         sightings,
         problems.Judged(
             rules=frozenset(r.rule.id for r in (*verdicts, *row_results) if r.outcome != "not_evaluated") - passed_over,
-            known_rules=known, keys=verdict.keys, whole=complete, waived=verdict.waived, gone=gone,
+            known_rules=known, keys=carried, whole=complete, waived=verdict.waived, gone=gone,
         ),
         resource=resource, delivery=arrival.id, at=at,
     )  # fmt: skip
     counts = {
-        "delivered": raw.height, "inserted": changes.inserted, "changed": changes.changed, "unchanged": changes.unchanged,
+        "delivered": height, "inserted": changes.inserted, "changed": changes.changed, "unchanged": changes.unchanged,
         "duplicates": verdict.duplicates, "quarantined": int(quarantined.sum()), "held": 0,
         "deletions": applied.deletions if applied else 0, "superseded": applied.superseded if applied else 0, "deleted": changes.deleted,
-        "deletions_deferred": changes.absent if whole and unreadable_keys else 0, "cells_altered": cleansed.changes.height,
+        "deletions_deferred": changes.absent if whole and unreadable_keys else 0, "cells_altered": rows.cells_altered,
         "problems_seen": sightings.height,
     }  # fmt: skip
     check_conservation(arrival.id, counts)
@@ -165,7 +147,7 @@ def advance(
     results = (*verdicts, *row_results)
     return Step(
         held=False, why="",
-        tables=Tables(change_sets.apply(tables.current, changes, key), quarantine, register),
+        tables=Tables(rows.after(changes), quarantine, register),
         changes=changes,
         rows={**layers, "results": results_frame(results, arrival.id, at, prints), "history": history},
         results=results, counts=counts, complete=complete,
@@ -178,7 +160,7 @@ def _unjudged(rules: Sequence[Any], reason: str) -> tuple[RuleResult, ...]:
 
 def _held(
     tables: Tables, arrival: Arrival, resource: Resource, verdicts: list[RuleResult], row_results: Sequence[RuleResult],
-    layers: dict[str, pl.DataFrame], known: frozenset[str], prints: dict[str, str], at: datetime, *, height: int, holding: tuple[RuleResult, ...] = (),
+    layers: dict[str, Any], known: frozenset[str], prints: dict[str, str], at: datetime, *, height: int, holding: tuple[RuleResult, ...] = (),
 ) -> Step:  # fmt: skip
     """The delivery stops: the warehouse stays as it was; only what stopped it becomes a problem."""
     stopping = [v for v in verdicts if v.outcome == "failed" and v.rule.on_failure == "hold"] + list(holding)
@@ -196,10 +178,6 @@ def _held(
         tables=Tables(tables.current, tables.quarantine, register), changes=None,
         rows={**layers, "results": results_frame(results, arrival.id, at, prints)}, results=results, counts=counts,
     )  # fmt: skip
-
-
-def _stamped(frame: pl.DataFrame, arrival: Arrival, schema: pl.Schema) -> pl.DataFrame:
-    return frame.with_columns(_delivery=pl.lit(arrival.id)).select(list(schema)).cast(schema)
 
 
 def quarantine_rows(verdict: Judgement, which: pl.Series, delivery: str, resource: Resource, catalog: Catalog) -> pl.DataFrame:

@@ -5,21 +5,20 @@ are judged: when a delivery is processed (``advance``), when a changed rule asks
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 import polars as pl
 
 from districtlake.catalog.models import Catalog, Resource
-from districtlake.delivery.operation_column import Applied, operations_of
+from districtlake.delivery.operation_column import Applied, Operations, operations_of
 from districtlake.quality import problems
 from districtlake.quality.fates import decide
 from districtlake.quality.rules import STATUS_SUFFIX, Rule
 from districtlake.quality.tolerance import Baselines, tolerated
 from districtlake.quality.validation import ReferenceLookup, RuleResult, Validation, Validator
 from districtlake.tickets.waivers import NOTHING, Waived
-from districtlake.warehouse.carrier import EMBEDDED, Carrier
 from districtlake.warehouse.tables import FINGERPRINT, fingerprints, key_columns, stored_items, text_key
 
 
@@ -93,26 +92,34 @@ class Judgement:
 
 def judge(
     cleansed: pl.DataFrame, arrival: Arrival, resource: Resource, catalog: Catalog, rules: Sequence[Rule], validator: Validator,
-    references: ReferenceLookup, day: date, carrier: Carrier = EMBEDDED,
+    references: ReferenceLookup, day: date,
 ) -> Judgement:  # fmt: skip
     """Judge a delivery by the rules in force on ``day`` (Asia/Shanghai, the day of judging).
 
     Args:
         cleansed: ``cleanse(arrival.raw, …).frame``.
-        carrier: who carries the rules over the rows.
     """
     assert arrival.raw is not None
-    raw, frame, key = arrival.raw, cleansed, list(key_columns(resource))
-    if not resource.key:
-        frame = frame.with_columns(fingerprints(_content(frame, raw, resource), stored_items(resource)))
+    raw, frame = arrival.raw, identified(cleansed, arrival.raw, resource)
     applied = None
     if (operations := operations_of(raw, resource, arrival.mode)) is not None:
         frame = frame.with_columns(operations.words)
-        applied = Applied.of(operations, frame, *_text_keys(frame, raw, resource, key))
+        applied = Applied.of(operations, frame, *text_keys_of(frame, raw, resource))
         frame, raw = frame.filter(applied.told_apart.judged), raw.filter(applied.told_apart.judged)
-    duplicate = _exact_duplicates(frame, raw, resource)
+    duplicate = exact_duplicates(frame, raw, resource)
     judged, judged_raw = frame.filter(~duplicate), raw.filter(~duplicate)
 
+    applicable, skipped = asked_of(arrival, rules, day)
+    validation = validator(resource.id, judged, applicable, references)
+    text_keys, readable = text_keys_of(judged, judged_raw, resource)
+    return concluded(
+        judged, judged_raw, text_keys, readable, validation, applicable, skipped, arrival, resource, catalog,
+        twice=text_keys.is_duplicated, duplicates=int(duplicate.sum()), applied=applied,
+    )  # fmt: skip
+
+
+def asked_of(arrival: Arrival, rules: Sequence[Rule], day: date) -> tuple[list[Rule], tuple[RuleResult, ...]]:
+    """The rules that a delivery is asked on ``day``, and what is told of the others: not in force, or the file lacks the item's column."""
     absent = set(arrival.missing)
     applicable = [rule for rule in rules if rule.in_force(day) and not (set(rule.items) & absent)]
     skipped = tuple(
@@ -120,13 +127,25 @@ def judge(
         for rule in rules
         if not rule.in_force(day) or set(rule.items) & absent
     )
-    validation = validator(resource.id, carrier.rows(judged), applicable, references)
+    return applicable, skipped
+
+
+def concluded(
+    judged: pl.DataFrame, judged_raw: pl.DataFrame, text_keys: pl.Series, readable: pl.Series, validation: Validation,
+    applicable: Sequence[Rule], skipped: tuple[RuleResult, ...], arrival: Arrival, resource: Resource, catalog: Catalog,
+    *, twice: Callable[[], pl.Series], duplicates: int, applied: Applied | None = None,
+) -> Judgement:  # fmt: skip
+    """What follows from the validation, row by row. Rows that break no rule and have a readable key may be left out: they change nothing.
+
+    Args:
+        judged, judged_raw, text_keys, readable: the rows ``validation.failures`` speaks of, by its ``_index``.
+        twice: per row, whether any other judged row has its text key.
+    """
     validation = replace(validation, results=tolerated(validation.results, arrival.baselines))
-    text_keys, readable = _text_keys(judged, judged_raw, resource, key)
     sightings = problems.sightings_of_rows(
         resource, applicable, validation.failures, judged, judged_raw, text_keys, status_reasons(resource, catalog)
     )
-    confirmed = _confirmed(sightings, judged, text_keys, arrival)
+    confirmed = _confirmed(sightings, judged, twice, arrival)
     waived = frozenset(sightings.filter(confirmed)["problem_id"])
     if waived:
         settled = sightings.filter(confirmed).select("_index", "rule").cast(validation.failures.schema)
@@ -135,18 +154,16 @@ def judge(
     fates = decide(judged.height, applicable, validation, arrival.waived)
     return Judgement(
         frame=judged, raw=judged_raw, keys=text_keys, readable=readable, results=(*validation.results, *skipped), validation=validation,
-        sightings=sightings, waived=waived, quarantined=fates.quarantined | ~readable, holding=fates.holding, duplicates=int(duplicate.sum()),
+        sightings=sightings, waived=waived, quarantined=fates.quarantined | ~readable, holding=fates.holding, duplicates=duplicates,
         applied=applied,
     )  # fmt: skip
 
 
-def lacking_columns(arrival: Arrival, resource: Resource, rules: Sequence[Rule], day: date) -> list[str]:
+def lacking_columns(arrival: Arrival, operations: Operations | None, resource: Resource, rules: Sequence[Rule], day: date) -> list[str]:
     """Titles of the columns without which no row can be judged: key items, items required on ``day``, the operation column.
 
     Of a delivery that only deletes nothing but the key is needed.
     """
-    assert arrival.raw is not None
-    operations = operations_of(arrival.raw, resource, arrival.mode)
     asked = {rule.id for rule in rules if rule.in_force(day)}  # an item that is required from a day to come may still be absent
     only_keys = operations is not None and operations.only_deletes
     lacking = [
@@ -166,18 +183,25 @@ def status_reasons(resource: Resource, catalog: Catalog) -> dict[str, dict[str, 
     }
 
 
-def _confirmed(sightings: pl.DataFrame, judged: pl.DataFrame, keys: pl.Series, arrival: Arrival) -> pl.Series:
+def _confirmed(sightings: pl.DataFrame, judged: pl.DataFrame, among: Callable[[], pl.Series], arrival: Arrival) -> pl.Series:
     """True for each sighting that a waiver covers and whose row the warehouse can hold: one row a key, and every value typed."""
     covered = arrival.confirmed.covers(sightings)
     if not covered.any():
         return covered
-    twice = keys.is_duplicated()
+    twice = among()
     lost = pl.Series("lost", [False], dtype=pl.Boolean).new_from_index(0, judged.height)
     for status in [name for name in judged.columns if name.endswith(STATUS_SUFFIX)]:
         item = judged[status.removesuffix(STATUS_SUFFIX)]
         lost = lost | (item.is_null() & judged[status].is_not_null() & (judged[status].cast(pl.String) != "ok"))
     index = sightings["_index"]
     return covered & ~(twice | lost).gather(index)
+
+
+def identified(cleansed: pl.DataFrame, raw: pl.DataFrame, resource: Resource) -> pl.DataFrame:
+    """With the fingerprint of each row where the resource has no natural key."""
+    if resource.key:
+        return cleansed
+    return cleansed.with_columns(fingerprints(_content(cleansed, raw, resource), stored_items(resource)))
 
 
 def _content(cleansed: pl.DataFrame, raw: pl.DataFrame, resource: Resource) -> pl.DataFrame:
@@ -200,7 +224,7 @@ def _later_copies(content: pl.DataFrame) -> pl.Series:
     return ~content.select(pl.struct(pl.all()).is_first_distinct().alias("duplicate"))["duplicate"]
 
 
-def _exact_duplicates(frame: pl.DataFrame, raw: pl.DataFrame, resource: Resource) -> pl.Series:
+def exact_duplicates(frame: pl.DataFrame, raw: pl.DataFrame, resource: Resource) -> pl.Series:
     """True for every later copy of a row whose stored items are all the same. Content is compared only where keys repeat."""
     result = pl.Series("duplicate", [False], dtype=pl.Boolean).new_from_index(0, frame.height)
     if frame.height < 2:
@@ -226,12 +250,12 @@ def key_readable(frame: pl.DataFrame, resource: Resource) -> pl.Series:
     return frame.select(readable.alias("readable"))["readable"]
 
 
-def _text_keys(frame: pl.DataFrame, raw: pl.DataFrame, resource: Resource, key: list[str]) -> tuple[pl.Series, pl.Series]:
+def text_keys_of(frame: pl.DataFrame, raw: pl.DataFrame, resource: Resource) -> tuple[pl.Series, pl.Series]:
     """Text key of each row (``row:`` fingerprint where the key cannot be read), and whether it can be read."""
     if not resource.key:
         return frame[FINGERPRINT].alias("key"), pl.Series("readable", [True] * frame.height, dtype=pl.Boolean)
     readable = key_readable(frame, resource)
-    keys = text_key(frame, tuple(key))
+    keys = text_key(frame, key_columns(resource))
     blind = (~readable).arg_true()
     if len(blind):
         rows = raw.select(resource.item_names)[blind]

@@ -67,7 +67,7 @@ class Manifests:
             if delivery.state == "done":
                 resource = district.resource(candidate.resource)
                 archived = path_of(district.settings.archive, delivery.sha256)
-                raw = read_file(archived, delivery.file_name, resource, Limits.of(district.settings)).frame
+                raw = read_file(archived, delivery.file_name, resource, Limits.of(district.settings))
                 kept = differences(said, archived, raw, resource)
             with district.store.session() as session:
                 row = session.get_one(Delivery, delivery.id)

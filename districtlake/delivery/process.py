@@ -6,7 +6,8 @@ last: that commit makes the delivery real. After a crash, an operation short of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from types import MappingProxyType
@@ -19,7 +20,7 @@ from districtlake.clock import local_date
 from districtlake.delivery import ledger
 from districtlake.delivery.advance import Step, Tables, advance
 from districtlake.delivery.baselines import baselines_before, is_measure
-from districtlake.delivery.carriers import carrier_of, told_embedded
+from districtlake.delivery.delivered_rows import Carried, CarriedHere, Carrier, Reader, engine_of, not_here, told_embedded
 from districtlake.delivery.district import District
 from districtlake.delivery.judge import Arrival
 from districtlake.delivery.locks import lock
@@ -35,7 +36,6 @@ from districtlake.quality.tolerance import Baselines
 from districtlake.quality.validation import RuleResult, Validator
 from districtlake.store.tables import Delivery, Operation
 from districtlake.tickets.waivers import waived_on
-from districtlake.warehouse.carrier import EMBEDDED, Carrier
 from districtlake.warehouse.changes import difference
 from districtlake.warehouse.commit import Commits, read, recover, versions
 from districtlake.warehouse.tables import ensure_tables, key_columns, schema_of, tables_held_open
@@ -75,10 +75,15 @@ class Hooks:
 
 @dataclass
 class Engine:
-    """The parts that only the composition root knows: the validator of ``expectations``."""
+    """The parts that only the composition root knows: the validator of ``expectations``, and the engines beside the embedded one.
+
+    Attributes:
+        carriers: name of an engine (``engine:`` of a resource, DISTRICTLAKE_ENGINE) -> what carries a delivery by it.
+    """
 
     validator: Validator
     hooks: Hooks = field(default_factory=Hooks)
+    carriers: Mapping[str, Carrier] = field(default_factory=dict)
 
 
 class TablesUnusable(DistrictLakeError):
@@ -132,18 +137,13 @@ def process_delivery(district: District, resource: Resource, delivery: Delivery,
     """Process one pending delivery under the resource's lock."""
     started = datetime.now().timestamp()  # noqa: DTZ005 - a duration, not a date
     operation = ledger.begin(district, resource, "process", delivery.id, versions(district.lake, resource.id))
-    carrier: Carrier = EMBEDDED
+    page: str | None = None
     try:
-        carrier = carrier_of(district, resource, operation.base_versions["warehouse"], engine.hooks.tell)
-        tables = load_tables(district, resource)
-        past = ledger.past_of(district.store, resource.id)
-        arrival = arrival_of(district, resource, delivery, past, baselines=baselines_before(district, resource))
-        around = surroundings_of(district, resource, delivery, past)
-        step = advance(tables, arrival, resource, district.catalog, engine.validator, around, operation.started_at, carrier)
-        ended = {delivery.id: ledger.Ended.of(step)}
-        nothing_stood = tables.current.height == 0 and tables.quarantine.height == 0
-        ledger.prepare(district, operation.id, ended, covers=step.complete or nothing_stood)
-        commit_step(district, resource, operation.id, operation.base_versions, step, engine, carrier)
+        with _carried(district, resource, operation, engine) as carried:
+            page = carried.page
+            step = _computed(district, resource, delivery, operation, engine, carried)
+            ended = {delivery.id: ledger.Ended.of(step)}
+            commit_step(carried.commits(engine.hooks.committed), resource, step)
     except Exception as error:
         known = error if isinstance(error, DistrictLakeError) else unexpected(error, delivery)
         if not isinstance(error, DistrictLakeError):
@@ -151,15 +151,42 @@ def process_delivery(district: District, resource: Resource, delivery: Delivery,
         if not written_after_all(district, resource, operation, delivery.id, known, engine):
             seconds = datetime.now().timestamp() - started  # noqa: DTZ005
             return Outcome(resource.id, delivery.id, delivery.file_name, "failed", {}, known.message, error=known, seconds=seconds)
-    finally:
-        carrier.close()
     state = "held" if step.held else "done"
     ledger.finish(district, operation.id, ended)
     engine.hooks.committed("ledger")
     return Outcome(
         resource.id, delivery.id, delivery.file_name, state, step.counts, step.why, step.results,
-        seconds=datetime.now().timestamp() - started, engine=carrier.name, page=carrier.page,  # noqa: DTZ005
+        seconds=datetime.now().timestamp() - started, engine=engine_of(district, resource), page=page,  # noqa: DTZ005
     )  # fmt: skip
+
+
+def _computed(
+    district: District, resource: Resource, delivery: Delivery, operation: Operation, engine: Engine, carried: Carried
+) -> Step:  # fmt: skip
+    """What the delivery makes of the tables; its end is on record, nothing is written yet."""
+    tables = load_tables(district, resource, whole=carried.holds_table)
+    past = ledger.past_of(district.store, resource.id)
+    arrival = arrival_of(district, resource, delivery, past, baselines=baselines_before(district, resource), read=carried.read)
+    around = surroundings_of(district, resource, delivery, past)
+    rows = carried.rows(arrival, resource, district.catalog, tables.current) if arrival.raw is not None else None
+    step = advance(tables, arrival, resource, district.catalog, engine.validator, around, operation.started_at, rows)
+    nothing_stood = rows is not None and rows.standing == 0 and tables.quarantine.height == 0
+    ledger.prepare(district, operation.id, {delivery.id: ledger.Ended.of(step)}, covers=step.complete or nothing_stood)
+    return step
+
+
+def _carried(district: District, resource: Resource, operation: Operation, engine: Engine) -> AbstractContextManager[Carried]:
+    """A delivery on the engine that its resource or the settings name.
+
+    Raises:
+        SparkMissing, SparkUnreachable: Spark is not there. DistrictLakeError (engine.unknown): this process knows no such engine.
+    """
+    name = engine_of(district, resource)
+    if name == "embedded":
+        return nullcontext(CarriedHere(district.lake, resource.id, operation.base_versions, operation.id))
+    if name not in engine.carriers:
+        raise not_here(resource, name)
+    return engine.carriers[name](district, resource, operation.base_versions, operation.id, engine.hooks.tell)
 
 
 def written_after_all(
@@ -191,11 +218,13 @@ def finish_interrupted(district: District, resource: Resource, engine: Engine) -
             engine.hooks.tell(f"{resource.id}: an interrupted operation was undone; it runs again.")
 
 
-def load_tables(district: District, resource: Resource, at: dict[str, int] | None = None) -> Tables:
-    """The tables of present state, as they stand or at given versions."""
+def load_tables(district: District, resource: Resource, at: dict[str, int] | None = None, *, whole: bool = True) -> Tables:
+    """The tables of present state, as they stand or at given versions. ``whole`` False: the warehouse without its rows."""
 
     def table(layer: str) -> pl.DataFrame:
         schema = schema_of(layer, resource, district.catalog)
+        if layer == "warehouse" and not whole:
+            return pl.DataFrame(schema=schema)
         frame = read(district.lake, layer, resource.id, at[layer] if at else None)
         missing = [pl.lit(None, dtype=dtype).alias(name) for name, dtype in schema.items() if name not in frame.columns]
         return frame.with_columns(missing).select(list(schema)).cast(schema)
@@ -205,12 +234,13 @@ def load_tables(district: District, resource: Resource, at: dict[str, int] | Non
 
 def arrival_of(
     district: District, resource: Resource, delivery: Delivery, past: ledger.Past, waived: frozenset[str] = frozenset(),
-    baselines: Baselines = MappingProxyType({}), *, receipt: bool = True,
+    baselines: Baselines = MappingProxyType({}), *, receipt: bool = True, read: Reader = read_file,
 ) -> Arrival:  # fmt: skip
     """Read a delivery from the archive. A file that cannot be read arrives without rows, with the reason.
 
     Args:
         receipt: complete the delivery's receipt with what reading showed.
+        read: who reads the file.
     """
     settings = district.settings
     limits = Limits.of(settings)
@@ -218,10 +248,10 @@ def arrival_of(
     missing: tuple[str, ...] = ()
     unreadable, manifest = "", None
     try:
-        read_delivery = read_file(path_of(settings.archive, delivery.sha256), delivery.file_name, resource, limits)
+        read_delivery = read(path_of(settings.archive, delivery.sha256), delivery.file_name, resource, limits)
         raw, missing = read_delivery.frame, tuple(read_delivery.report.missing)
         if expected := (delivery.receipt or {}).get("manifest"):
-            manifest = differences(Expected.of(expected), path_of(settings.archive, delivery.sha256), raw, resource)
+            manifest = differences(Expected.of(expected), path_of(settings.archive, delivery.sha256), read_delivery, resource)
         if receipt:
             ledger.add_receipt(district.store, delivery.id, read_delivery.report.as_dict())
     except IngestionError as error:
@@ -250,11 +280,8 @@ def _older_than(delivery: Delivery, past: ledger.Past) -> str:
     return newest[1]
 
 
-def commit_step(
-    district: District, resource: Resource, operation: int, base: dict[str, int], step: Step, engine: Engine, carrier: Carrier = EMBEDDED
-) -> None:  # fmt: skip
+def commit_step(commits: Commits, resource: Resource, step: Step) -> None:
     """Write one step. An earlier attempt at the delivery left nothing behind: it was undone."""
-    commits = carrier.commits(district.lake, resource.id, base, operation, engine.hooks.committed)
     for layer in ("raw", "cleansed", "changes"):
         if layer in step.rows:
             commits.append(layer, step.rows[layer])

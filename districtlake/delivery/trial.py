@@ -17,6 +17,7 @@ from districtlake.delivery import ledger
 from districtlake.delivery.baselines import baselines_before, is_measure
 from districtlake.delivery.district import District
 from districtlake.delivery.judge import Judgement, judge, lacking_columns
+from districtlake.delivery.operation_column import operations_of
 from districtlake.delivery.process import arrival_of
 from districtlake.delivery.states import TITLES as STATES
 from districtlake.delivery.surroundings import surroundings_of
@@ -154,7 +155,7 @@ def try_rules(
             yield Tried(*described, skipped=arrival.unreadable)
             continue
         day = local_date(district.clock.now())
-        if lacking := lacking_columns(arrival, resource, rules, day):
+        if lacking := lacking_columns(arrival, operations_of(arrival.raw, resource, arrival.mode), resource, rules, day):
             yield Tried(*described, rows=arrival.raw.height, would_hold=f"文件缺少数据项：{'、'.join(lacking)}")
             continue
         frame = cleanse(arrival.raw, resource, district.catalog, arrival.today, arrival.as_of).frame

@@ -1,6 +1,7 @@
-"""A delivery's whole-table work on Spark: the functions of the rooms around, carried to the rows; set work as Spark SQL; Delta by delta-spark.
+"""One delivery carried by Spark: the same meaning as the embedded engine's, on tables that outgrow one machine (ADR 26).
 
-Here: ``carrier.SparkCarrier`` (what ``delivery.process`` asks), ``staging`` (frames to Parquet that every worker reads), ``rows`` (row functions by
-``mapInArrow``), ``set_work`` (equal keys, matching the warehouse), ``commits`` (appends and MERGE).
-Not here: the session (``spark``), what a row function does (``cleansing``, ``expectations``). pyspark is imported inside functions only.
+Here: ``carrier`` (what ``delivery.process`` asks), ``staging`` (a delivery as Parquet that every worker reads), ``kernel`` and ``judged`` (row functions by
+``mapInArrow``), ``set_work`` (equal keys, the change set as Spark SQL), ``rows`` (the delivery as ``advance`` sees it), ``commits``.
+Not here: the session (``spark``); what a row means (``cleansing``, ``delivery.judge``, ``expectations``). pyspark is imported inside functions only.
+To add set work: state it in ``delivery.delivered_rows`` for both engines, and hold them equal in tests/spark.
 """

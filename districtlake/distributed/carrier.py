@@ -1,82 +1,107 @@
-"""Spark as the carrier of one delivery (``warehouse.carrier.Carrier``)."""
+"""The Spark engine as ``delivery`` knows it, and what is told while it works."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import polars as pl
 
-from districtlake.cleansing.batches import BatchKernel
-from districtlake.cleansing.cleanse import Cleansed, cleanse_by_plan
-from districtlake.cleansing.plan import CleansingPlan
-from districtlake.distributed import rows, set_work
+from districtlake.catalog.models import Catalog, Resource
+from districtlake.delivery.delivered_rows import Carried
+from districtlake.delivery.district import District
+from districtlake.delivery.judge import Arrival
 from districtlake.distributed.commits import SparkCommits
-from districtlake.distributed.staging import Staging
-from districtlake.settings import Settings
+from districtlake.distributed.rows import RowsOnSpark
+from districtlake.distributed.staging import StagedDelivery, Staging
+from districtlake.ingestion.read import Limits
 from districtlake.spark.session import spark_session
-from districtlake.warehouse.changes import Matched
-from districtlake.warehouse.commit import Commits
-from districtlake.warehouse.tables import address
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 PROGRESS_SECONDS = 10.0
 
 
-class SparkCarrier:
-    """The delivery's row functions, set work and commits on the process's Spark session.
-
-    Args:
-        version: of the warehouse table that the delivery is held against.
+@contextmanager
+def spark_carrier(
+    district: District, resource: Resource, base: Mapping[str, int], operation: int, tell: Callable[[str], None]
+) -> Iterator[Carried]:
+    """A ``delivered_rows.Carrier`` on the process's session; the composition root puts it into ``Engine.carriers`` as "spark".
 
     Raises ``SparkMissing``, ``SparkUnreachable``.
     """
+    session = spark_session(district.settings)
+    staging = Staging(session, district.settings.state / "spark" / "staging" / f"{resource.id}-{operation}", tell)
+    try:
+        with Progress(session, resource.id, tell) as progress:
+            page = session.sparkContext.uiWebUrl
+            tell(f"{resource.id}: Spark {session.version}, {district.settings.spark_master}" + (f", {page}" if page else ""))
+            yield CarriedBySpark(district, staging, base, operation, progress, page)
+    finally:
+        staging.remove()
 
-    name = "spark"
 
-    def __init__(self, settings: Settings, resource: str, version: int, tell: Callable[[str], None]):
-        self._session = spark_session(settings)
-        self._staging = Staging(self._session, settings.state)
-        self._tell, self._warehouse, self._version = tell, address(settings.lake, "warehouse", resource), version
-        self.page: str | None = self._session.sparkContext.uiWebUrl
-        self._done = threading.Event()
-        self._watch = threading.Thread(target=self._progress, name="spark-progress", daemon=True)
-        self._watch.start()
-        tell(f"{resource}: Spark {self._session.version}, {settings.spark_master}" + (f", {self.page}" if self.page else ""))
+@dataclass
+class CarriedBySpark:
+    """One delivery. ``page``: address of Spark's page; None where it is off."""
 
-    def cleanse(self, raw: pl.DataFrame, plan: CleansingPlan) -> Cleansed:
-        if raw.height == 0:
-            return cleanse_by_plan(raw, plan)
-        plan.check(raw)
-        self._now("cleansing")
-        return rows.cleanse(self._staging, raw, BatchKernel(plan))
+    district: District
+    staging: Staging
+    base: Mapping[str, int]
+    operation: int
+    progress: Progress
+    page: str | None
+    holds_table: bool = False
 
-    def rows(self, frame: pl.DataFrame) -> Any:
-        self._now("rules")
-        return rows.CarriedRows(self._staging, frame, self._tell)
+    def read(self, path: Path, name: str, resource: Resource, limits: Limits) -> StagedDelivery:
+        self.progress.begin("读取文件")
+        return self.staging.read(path, name, resource, limits)
 
-    def match(self, current: pl.DataFrame, accepted: pl.DataFrame, key: Sequence[str], compared: Sequence[str]) -> Matched:
-        self._now("matching the warehouse")
-        stands = self._session.read.format("delta").option("versionAsOf", self._version).load(self._warehouse.as_uri())
-        staged = self._staging.put(accepted.select([*key, *compared]))
-        return set_work.as_matched(current, set_work.matched(stands, staged, key, compared))
+    def rows(self, arrival: Arrival, resource: Resource, catalog: Catalog, current: pl.DataFrame) -> RowsOnSpark:
+        tell = self.progress.tell
+        return RowsOnSpark(self.staging, arrival, resource, catalog, self.district.lake, self.base["warehouse"], self.progress.begin, tell)
 
-    def commits(self, lake: Path, resource: str, base: Mapping[str, int], operation: int, on_commit: Callable[[str], None]) -> Commits:
-        self._now("commits")
-        return SparkCommits(self._staging, lake, resource, base, operation, on_commit)
+    def commits(self, on_commit: Callable[[str], None]) -> SparkCommits:
+        self.progress.begin("写入数据表")
+        return SparkCommits(self.staging.session, self.district.lake, self.progress.resource, self.base, self.operation, on_commit)
 
-    def close(self) -> None:
-        self._done.set()
-        self._watch.join()
-        self._staging.close()
 
-    def _now(self, what: str) -> None:
-        self._session.sparkContext.setJobDescription(f"districtlake: {what}")
+@dataclass
+class Progress:
+    """Tells each phase as it begins, and every ten seconds how many tasks of it are done."""
 
-    def _progress(self) -> None:
-        tracker = self._session.sparkContext.statusTracker()
-        while not self._done.wait(PROGRESS_SECONDS):
-            for stage in tracker.getActiveStageIds():
-                if (info := tracker.getStageInfo(stage)) is not None:
-                    self._tell(f"Spark: stage {stage} ({info.name}): {info.numCompletedTasks} of {info.numTasks} tasks")
+    session: SparkSession
+    resource: str
+    tell: Callable[[str], None]
+    phase: str = ""
+    _ended: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+
+    def begin(self, phase: str) -> None:
+        self.phase = phase
+        self.session.sparkContext.setJobDescription(f"{self.resource} {phase}")
+        self.tell(f"{self.resource}：Spark {phase}")
+
+    def __enter__(self) -> Progress:
+        self._thread = threading.Thread(target=self._watch, name="spark-progress", daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        if self._thread is not None:
+            self._thread.join()
+        self.session.sparkContext.setJobDescription("")
+
+    def _watch(self) -> None:
+        tracker = self.session.sparkContext.statusTracker()
+        while not self._ended.wait(PROGRESS_SECONDS):
+            stages = [one for number in tracker.getActiveStageIds() if (one := tracker.getStageInfo(number)) is not None]
+            if stages:
+                done, tasks = sum(one.numCompletedTasks for one in stages), sum(one.numTasks for one in stages)
+                self.tell(f"{self.resource}：Spark {self.phase}，{len(stages)} 个阶段，任务 {done}/{tasks}")

@@ -1,4 +1,4 @@
-"""Writing an operation's tables with delta-spark, by the rules of ADR 4: each from the version it was computed from, the warehouse last.
+"""Commits of rows that lie with Spark, by delta-spark, under the rules of ADR 4: each from the version it was computed from, the warehouse last.
 
 delta-spark cannot be told to begin at a version: the table must stand at its base version before, and one further after. Each commit carries the
 operation as ``userMetadata``, where deltalake writes it as a key of its own; ``warehouse.commit.recover`` reads both.
@@ -6,67 +6,86 @@ operation as ``userMetadata``, where deltalake writes it as a key of its own; ``
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from districtlake.distributed.set_work import quoted
-from districtlake.distributed.staging import AT, Staging
+from districtlake.distributed.arrow import fetched
+from districtlake.distributed.set_work import OnSpark, quoted
 from districtlake.warehouse.changes import OPERATION
 from districtlake.warehouse.commit import Commits, conflict, spark_metadata
-from districtlake.warehouse.tables import address
+from districtlake.warehouse.tables import address, open_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pyspark.sql import DataFrame, SparkSession
 
-    from pyspark.sql import DataFrame
-
-_BY_SPARK = frozenset({"raw", "cleansed", "changes", "history"})
 BY_SPARK_ROWS = 200_000
-"""Appends of fewer rows are deltalake's: a commit of Spark costs one to three seconds whatever it holds. The MERGE is always Spark's."""
+"""Fewer rows come to the driver and are deltalake's: a commit of Spark costs one to three seconds whatever it holds. So is the MERGE of so few
+into a table that has so few."""
 _METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 _ATTEMPTS = "spark.databricks.delta.maxCommitAttempts"
 
 
 class SparkCommits(Commits):
-    """Large appends and the MERGE by Spark; tables of present state (problems, quarantine, results: exceptions, so small) as ever."""
+    """``Commits`` that takes ``OnSpark`` in the place of a frame."""
 
     def __init__(
-        self, staging: Staging, lake: Path, resource: str, base: Mapping[str, int], operation: int, on_commit: Callable[[str], None]
+        self, session: SparkSession, lake: Path, resource: str, base: Mapping[str, int], operation: int, on_commit: Callable[[str], None]
     ):
         super().__init__(lake, resource, base, operation, on_commit)
-        self._staging = staging
+        self._session = session
 
-    def append(self, layer: str, frame: pl.DataFrame, replace_deliveries: Sequence[str] = (), column: str = "_delivery") -> None:
-        if replace_deliveries or layer not in _BY_SPARK or frame.height < max(BY_SPARK_ROWS, 1):
+    def append(self, layer: str, frame: Any, replace_deliveries: Sequence[str] = (), column: str = "_delivery") -> None:
+        if not isinstance(frame, OnSpark):
             super().append(layer, frame, replace_deliveries, column)
-            return
-        self._append(layer, self._staging.put(frame).drop(AT))
+        elif frame.height >= max(BY_SPARK_ROWS, 1):
+            self._append(layer, frame.frame)
+        elif frame.height:
+            super().append(layer, self._brought(frame, layer))
 
-    def merge(self, source: pl.DataFrame, key: Sequence[str]) -> None:
+    def merge(self, source: Any, key: Sequence[str]) -> None:
+        if not isinstance(source, OnSpark):
+            super().merge(source, key)
+            return
         if source.height == 0:
             return
+        standing = int(open_table(self.lake, "warehouse", self.resource, self.base["warehouse"]).count())
+        if source.height < BY_SPARK_ROWS and standing < BY_SPARK_ROWS:
+            super().merge(self._brought(source, "warehouse"), key)
+            return
+        from pyspark.sql import functions as F
+
+        lines = source.frame
+        bounds = lines.agg(
+            F.collect_set(OPERATION).alias("kinds"),
+            *[one for n, name in enumerate(key) for one in (F.min(quoted(name)).alias(f"low_{n}"), F.max(quoted(name)).alias(f"high_{n}"))],
+        ).first()
+        assert bounds is not None
+        if bounds["kinds"] == ["I"]:
+            # the files of the table hold ranges of keys, so that the next MERGE reads few of them
+            files = max(1, source.height // 1_000_000)
+            inserted = lines.drop(OPERATION).repartitionByRange(files, *(quoted(name) for name in key))
+            self._append("warehouse", inserted.sortWithinPartitions(*(quoted(name) for name in key)))
+            return
+        match = F.lit(True)
+        for number, name in enumerate(key):
+            stands, comes = F.col(f"t.{quoted(name)}"), F.col(f"s.{quoted(name)}")
+            match = match & (stands == comes) & stands.between(F.lit(bounds[f"low_{number}"]), F.lit(bounds[f"high_{number}"]))
+        self._merge(lines, match)
+
+    def _merge(self, lines: DataFrame, match: Any) -> None:
         from delta.tables import DeltaTable
         from pyspark.sql import functions as F
 
-        staged = self._staging.put(source).drop(AT)
-        if source[OPERATION].eq("I").all():
-            self._append("warehouse", staged.drop(OPERATION).sortWithinPartitions(*(quoted(name) for name in key)))
-            return
-        # equal keys, within a literal range of each, so that only the files that can hold those keys are read
-        match = F.lit(True)
-        for name in key:
-            stands, comes = F.col(f"t.{quoted(name)}"), F.col(f"s.{quoted(name)}")
-            match = match & (stands == comes) & stands.between(F.lit(source[name].min()), F.lit(source[name].max()))
-        everything = {quoted(name): F.col(f"s.{quoted(name)}") for name in source.columns if name != OPERATION}
+        everything: Any = {quoted(name): F.col(f"s.{quoted(name)}") for name in lines.columns if name != OPERATION}
         operation = F.col(f"s.{OPERATION}")
         with self._committed("warehouse") as path:
             (
-                DeltaTable.forPath(self._staging.session, path).alias("t")
-                .merge(staged.alias("s"), match)
+                DeltaTable.forPath(self._session, path).alias("t")
+                .merge(lines.alias("s"), match)
                 .whenMatchedUpdate(operation == "U", everything)
                 .whenMatchedUpdate(operation == "S", {"`_stale`": F.col("s.`_stale`")})
                 .whenMatchedDelete(operation == "D")
@@ -78,13 +97,21 @@ class SparkCommits(Commits):
         with self._committed(layer) as path:
             rows.write.format("delta").mode("append").save(path)
 
+    def _brought(self, rows: OnSpark, layer: str) -> pl.DataFrame:
+        """Few rows as a frame, with the types of the table."""
+        from districtlake.warehouse.tables import scan_delta
+
+        frame = fetched(rows.frame)
+        types = scan_delta(open_table(self.lake, layer, self.resource, self.base[layer])).collect_schema()
+        return frame.cast({name: types[name] for name in frame.columns if name in types})
+
     @contextmanager
     def _committed(self, layer: str) -> Iterator[str]:
         from pyspark.errors import PySparkException
 
         if self._newest(layer) != self.base[layer]:
             raise conflict(layer, self.resource)
-        settings = self._staging.session.conf
+        settings = self._session.conf
         settings.set(_METADATA, spark_metadata(self.operation))
         settings.set(_ATTEMPTS, "1")
         try:
@@ -101,6 +128,4 @@ class SparkCommits(Commits):
         self._on_commit(layer)
 
     def _newest(self, layer: str) -> int:
-        from deltalake import DeltaTable
-
-        return int(DeltaTable(str(address(self.lake, layer, self.resource))).version())
+        return int(open_table(self.lake, layer, self.resource).version())

@@ -1,151 +1,224 @@
-"""Row functions by ``mapInArrow``: the very functions of the embedded engine, one Arrow batch at a time, in the workers' Python.
-
-Spark hands over batches of its own making. Each row knows its position, so a batch is cut where positions do not follow one another and every
-piece is judged as the batch that begins there.
-"""
+"""``DeliveredRows`` on Spark: all rows lie with Spark; the exceptional ones (which break a rule, share a key, have none) come to the driver and go the
+embedded engine's way. So does, of a delivery with an operation column, the key, place and operation of each row."""
 
 from __future__ import annotations
 
-import pickle
-from collections.abc import Callable, Iterator, Sequence
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
 
 import polars as pl
-import pyarrow as pa
 
-from districtlake.cleansing.batches import BatchKernel, collected
-from districtlake.cleansing.cleanse import Cleansed
-from districtlake.distributed.staging import AT, Staging, portable
+from districtlake.catalog.models import Catalog, Resource
+from districtlake.cleansing.plan import CleansingPlan, plan_of
+from districtlake.delivery.judge import Arrival, Judgement, asked_of, concluded, exact_duplicates
+from districtlake.delivery.operation_column import Applied, Operations, contradictions
+from districtlake.distributed import set_work
+from districtlake.distributed.arrow import fetched, structure
+from districtlake.distributed.judged import ROWS, JudgedOnSpark
+from districtlake.distributed.kernel import KEY, RAW, READABLE, RowKernel
+from districtlake.distributed.set_work import WAS, Counted, OnSpark, quoted
+from districtlake.distributed.staging import INDEX, Staging
+from districtlake.quality.rules import OPERATION_COLUMN, Rule
+from districtlake.quality.validation import ReferenceLookup, Validator
+from districtlake.warehouse.changes import OPERATION, ChangeSet
+from districtlake.warehouse.tables import FINGERPRINT, key_columns, open_table, schema_of, stored_items
 
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
-    from pyspark.sql.types import StructType
-
-Step = Callable[[int, pl.DataFrame], Any]
-
-
-def cleanse(staging: Staging, raw: pl.DataFrame, kernel: BatchKernel) -> Cleansed:
-    """``kernel`` over the rows of ``raw``, its results in the rows' order."""
-    schema = pa.schema([pa.field(AT, pa.int64()), *kernel.schema])
-
-    def carried(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            made = kernel(batch.drop_columns([AT]))
-            arrays = [batch.column(AT), *(made.column(name) for name in made.schema.names)]
-            yield _as_spark(pa.RecordBatch.from_arrays(arrays, names=[AT, *made.schema.names]), target)
-
-    structure, target = _structure(schema)
-    folder = staging.fresh()
-    staging.put(raw).mapInArrow(carried, structure).write.parquet(folder.as_uri())
-    files = sorted(folder.glob("*.parquet"))
-    whole = pl.read_parquet(files).sort(AT).drop(AT)
-    return collected(whole.to_arrow(compat_level=pl.CompatLevel.oldest()).to_batches(), kernel.plan)
+LINES = "lines"
+_NONE = pl.Series(INDEX, [], dtype=pl.Int64)
 
 
-class CarriedRows:
-    """A frame whose row functions run in the workers: ``expectations.sources.Carried``. The driver's own look at it reads the frame."""
+class RowsOnSpark:
+    """One staged delivery beside the warehouse at version ``base``.
 
-    def __init__(self, staging: Staging, frame: pl.DataFrame, tell: Callable[[str], None], batch_rows: int = 131_072):
-        self.frame, self.schema, self.height = frame, dict(frame.schema), frame.height
-        self._staging, self._tell, self._rows = staging, tell, batch_rows
-        self._staged: DataFrame | None = None
+    Args:
+        phase: hears what begins, for people who wait. tell: hears the rest.
+    """
 
-    def batches(self, columns: Sequence[str]) -> Iterator[tuple[int, pl.DataFrame]]:
-        frame = self.whole(columns)
-        for start in range(0, max(self.height, 1), self._rows):
-            yield start, frame.slice(start, self._rows)
+    def __init__(
+        self, staging: Staging, arrival: Arrival, resource: Resource, catalog: Catalog, lake: Path, base: int,
+        phase: Callable[[str], None], tell: Callable[[str], None],
+    ) -> None:  # fmt: skip
+        self._staging, self._arrival, self._resource, self._catalog, self._phase, self._tell = (
+            staging,
+            arrival,
+            resource,
+            catalog,
+            phase,
+            tell,
+        )
+        session = staging.session
+        table = open_table(lake, "warehouse", resource.id, base)
+        self.height, self.standing = staging.height, int(table.count())
+        self._current = session.read.format("delta").option("versionAsOf", base).load(table.table_uri).select(
+            *(quoted(name) for name in schema_of("warehouse", resource, catalog))
+        )  # fmt: skip
+        self._plan: CleansingPlan = plan_of(resource, catalog, arrival.today, arrival.as_of)
+        kernel = RowKernel(self._plan, resource, arrival.mode)
+        self._staged = kernel.columns
+        phase("清洗")
+        told, _ = structure(self._staged)
+        session.read.parquet(staging.path("raw")).mapInArrow(kernel, told).write.parquet(staging.path(ROWS))
+        self._rows = session.read.schema(told).parquet(staging.path(ROWS))
+        self._judged: JudgedOnSpark | None = None
+        self._quarantined = _NONE
 
-    def whole(self, columns: Sequence[str]) -> pl.DataFrame:
-        if not columns:
-            return pl.DataFrame({"__row": pl.Series([None], dtype=pl.Null).new_from_index(0, self.height)})
-        return self.frame.select(columns)
+    @cached_property
+    def cells_altered(self) -> int:
+        from pyspark.sql import functions as F
 
-    def nulls(self, columns: Sequence[str]) -> set[str]:
-        return {column for column in columns if self.frame.get_column(column).null_count()}
+        found = self._rows.agg(F.sum(F.size("_changes")).alias("cells")).first()
+        return int(found["cells"] or 0) if found is not None else 0
 
-    def each(self, columns: Sequence[str], step: Step) -> Iterator[Any]:
-        if self.height == 0 or (carried := self._pickled(step)) is None:
-            yield from (step(start, batch) for start, batch in self.batches(columns))
-            return
-        reader = _reader(self.schema, columns)
-
-        def judged(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-            function = pickle.loads(carried)
-            for start, piece in reader(batches):
-                found = pickle.dumps(function(start, piece))
-                yield pa.RecordBatch.from_arrays([pa.array([start], pa.int64()), pa.array([found], pa.binary())], names=["start", "found"])
-
-        rows = self._spark(columns).mapInArrow(judged, "start long, found binary").toArrow()
-        found = sorted(zip(rows["start"].to_pylist(), rows["found"].to_pylist(), strict=True), key=lambda one: one[0])
-        yield from (pickle.loads(one) for _, one in found)
-
-    def repeated(self, columns: Sequence[str], parts: Step) -> pl.Series:
-        from districtlake.distributed.set_work import repeated
-
-        empty = parts(0, pl.DataFrame(schema={name: self.schema[name] for name in columns} or {"__row": pl.Null}))
-        carried = self._pickled(parts)
-        if self.height == 0 or carried is None:
-            keys = pl.concat([parts(start, batch) for start, batch in self.batches(columns)])
-            return keys.filter(keys.drop(AT).is_duplicated())[AT].cast(pl.UInt32)
-        reader, types = _reader(self.schema, columns), {name: portable(dtype) for name, dtype in empty.schema.items()}
-        structure, target = _structure(empty.cast(types).to_arrow(compat_level=pl.CompatLevel.oldest()).schema)
-
-        def keyed(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-            function = pickle.loads(carried)
-            for start, piece in reader(batches):
-                made = function(start, piece).cast(types).to_arrow(compat_level=pl.CompatLevel.oldest())
-                for batch in made.to_batches():
-                    yield _as_spark(batch, target)
-
-        return repeated(self._spark(columns).mapInArrow(keyed, structure), [name for name in empty.columns if name != AT])
-
-    def _spark(self, columns: Sequence[str]) -> DataFrame:
-        if self._staged is None:
-            self._staged = self._staging.put(self.frame)
-        return self._staged.select(AT, *(f"`{name}`" for name in columns))
-
-    def _pickled(self, step: Step) -> bytes | None:
-        import cloudpickle
-
-        try:
-            return bytes(cloudpickle.dumps(step))
-        except Exception as error:  # whatever a part of an expression raises on its way into bytes: then it stays here
-            self._tell(f"Spark: {type(step).__name__} cannot travel to the workers ({type(error).__name__}); the driver judges it.")
+    @cached_property
+    def operations(self) -> Operations | None:
+        if OPERATION_COLUMN not in self._staged:
             return None
+        words = self._staging.scan(ROWS, self._staged).select(INDEX, OPERATION_COLUMN).collect(engine="streaming").sort(INDEX)
+        absent = self.height > 0 and self._arrival.mode != "correction" and self._says_nothing()
+        return Operations(words[OPERATION_COLUMN], absent)
 
+    def _says_nothing(self) -> bool:
+        """No row has anything in the operation column."""
+        from districtlake.delivery.operation_column import operations_of
 
-def _reader(
-    schema: dict[str, pl.DataType], columns: Sequence[str]
-) -> Callable[[Iterator[pa.RecordBatch]], Iterator[tuple[int, pl.DataFrame]]]:
-    types = pl.Schema({name: schema[name] for name in columns})
+        for file in self._staging.files("raw"):
+            found = operations_of(pl.read_parquet(file, columns=["_extra"]), self._resource, "incremental")
+            if found is None or not found.absent:
+                return False
+        return True
 
-    def pieces(batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[int, pl.DataFrame]]:
-        for batch in batches:
-            if batch.num_rows == 0:
-                continue
-            frame = pl.DataFrame(pl.from_arrow(batch))
-            at = frame[AT]
-            # a frame without columns would have no rows
-            typed = (
-                frame.select(list(types)).cast(types)
-                if types
-                else at.to_frame().select(pl.lit(None).repeat_by(pl.len()).explode().alias("__row"))
-            )
-            cuts = [0, *(at.diff() != 1).fill_null(False).arg_true().to_list(), frame.height]
-            for low, high in pairwise(cuts):
-                yield int(at[low]), typed.slice(low, high - low)
+    @property
+    def layers(self) -> dict[str, Any]:
+        from pyspark.sql import functions as F
 
-    return pieces
+        stamp = F.lit(self._arrival.id)
+        raw = self._staging.session.read.parquet(self._staging.path("raw")).withColumn("_delivery", stamp)
+        changes = self._rows.select("_file", "_sheet", "_row", F.inline("_changes")).withColumn("_delivery", stamp)
+        frames = {"raw": raw, "cleansed": self._rows.withColumn("_delivery", stamp), "changes": changes}
+        heights = {"raw": self.height, "cleansed": self.height, "changes": self.cells_altered}
+        return {
+            layer: OnSpark(frame, heights[layer]).select(list(schema_of(layer, self._resource, self._catalog)))
+            for layer, frame in frames.items()
+        }
 
+    def judge(self, rules: Sequence[Rule], validator: Validator, references: ReferenceLookup, day: date) -> Judgement:
+        resource = self._resource
+        applicable, skipped = asked_of(self._arrival, rules, day)
+        applied, passed_over = self._applied()
+        self._phase("查找重复行")
+        copies = self._copies(self._judging(passed_over))
+        self._judged = judged = self._judging(pl.concat([passed_over, copies]))
+        self._phase("按规则校验")
+        validation = validator(resource.id, judged, applicable, references)  # type: ignore[arg-type]
+        failing = judged.index_of(validation.failures["_index"])
+        exceptional = pl.concat([failing, self._unreadable(judged)]).unique().sort()
+        frame, raw, columns = self._brought(judged, exceptional)
+        keys = columns[KEY].alias("key")
+        number = columns[INDEX].search_sorted(failing).cast(pl.UInt32).alias("_index")
+        verdict = concluded(
+            frame, raw, keys, columns[READABLE].alias("readable"),
+            replace(validation, failures=validation.failures.with_columns(number)), applicable, skipped, self._arrival, resource, self._catalog,
+            twice=lambda: self._twice(keys), duplicates=copies.len(), applied=applied,
+        )  # fmt: skip
+        self._quarantined = columns[INDEX].filter(verdict.quarantined)
+        return verdict
 
-def _structure(schema: pa.Schema) -> tuple[StructType, pa.Schema]:
-    """Spark's structure for Arrow columns, and exactly the Arrow types Spark takes for it."""
-    from pyspark.sql.pandas.types import from_arrow_schema, to_arrow_schema
+    def _judging(self, dropped: pl.Series) -> JudgedOnSpark:
+        added = [name for name in (FINGERPRINT, OPERATION_COLUMN) if name in self._staged]
+        schema = dict(self._plan.schema) | {name: pl.String() for name in added}
+        return JudgedOnSpark(self._staging, self._rows, self._staged, schema, dropped, self._tell)
 
-    structure = from_arrow_schema(schema, prefer_timestamp_ntz=True)
-    return structure, to_arrow_schema(structure, timezone="UTC")
+    def _applied(self) -> tuple[Applied | None, pl.Series]:
+        """What the operations make of the rows, and ``_index`` of those that delete or were superseded."""
+        if self.operations is None:
+            return None, _NONE
+        names = [*key_columns(self._resource), "_sheet", "_row", KEY, READABLE, INDEX]
+        rows = self._staging.scan(ROWS, self._staged).select(names).collect(engine="streaming").sort(INDEX)
+        applied = Applied.of(
+            self.operations, rows.with_columns(self.operations.words), rows[KEY].alias("key"), rows[READABLE].alias("readable")
+        )
+        return applied, rows[INDEX].filter(~applied.told_apart.judged)
 
+    def _copies(self, every: JudgedOnSpark) -> pl.Series:
+        """``_index`` of every later copy of a row. Rows whose key repeats come to the driver."""
+        suspected = set_work.repeated(every.frame, key_columns(self._resource), INDEX)
+        if suspected.is_empty():
+            return suspected
+        frame, raw, columns = self._brought(every, suspected)
+        return columns[INDEX].filter(exact_duplicates(frame, raw, self._resource))
 
-def _as_spark(batch: pa.RecordBatch, target: pa.Schema) -> pa.RecordBatch:
-    return batch.cast(target)
+    def _brought(self, judged: JudgedOnSpark, index: pl.Series) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+        """Rows as ``judge`` has them: cleansed, as delivered, and beside them ``_index``, text key, readability."""
+        items = self._resource.item_names
+        found = judged.at(index, [*judged.schema, *[item + RAW for item in items], KEY, READABLE])
+        raw = found.select("_file", "_sheet", "_row", *[pl.col(name + RAW).alias(name) for name in items], "_extra")
+        return found.select(list(judged.schema)), raw, found.select(INDEX, KEY, READABLE)
+
+    def _unreadable(self, judged: JudgedOnSpark) -> pl.Series:
+        return fetched(judged.frame.filter(f"not {READABLE}").select(INDEX))[INDEX].cast(pl.Int64)
+
+    def _twice(self, keys: pl.Series) -> pl.Series:
+        counts = set_work.counts_of(self._staging, self._all_judged.frame, KEY, keys)
+        many = counts.filter(pl.col("count") > 1)[KEY]
+        return keys.is_in(many.implode()).alias("twice")
+
+    @property
+    def _all_judged(self) -> JudgedOnSpark:
+        assert self._judged is not None, "judge comes first"
+        return self._judged
+
+    def carried_keys(self, keys: pl.Series) -> pl.Series:
+        return set_work.counts_of(self._staging, self._all_judged.frame, KEY, keys)[KEY].alias("key")
+
+    def change_set(self, verdict: Judgement, stale: pl.DataFrame, *, delete_absent: bool) -> ChangeSet:
+        key, stored = list(key_columns(self._resource)), stored_items(self._resource)
+        self._phase("与仓库比对")
+        accepted = set_work.without(self._staging, self._all_judged.frame, self._quarantined)
+        names = [*dict.fromkeys([*key, *stored]), "_file", "_sheet", "_row"]
+        counted = set_work.change_lines(
+            self._staging, self._current, accepted.select(*[quoted(name) for name in names]), stale, LINES,
+            key=key, items=stored, delivery=self._arrival.id, at=self._arrival.at, delete_absent=delete_absent,
+            keep_items=[name for name in self._arrival.missing if name in stored],
+            delete_keys=verdict.applied.deleted_keys(key) if verdict.applied is not None else None,
+        )  # fmt: skip
+        height = counted.inserted + counted.changed + counted.deleted + counted.flagged
+        return ChangeSet(
+            # OnSpark stands for a frame: the engine's own Commits take it
+            source=cast(pl.DataFrame, OnSpark(self._lines.drop(WAS), height)), ended=cast(pl.DataFrame, self._ended(counted)),
+            inserted=counted.inserted, changed=counted.changed, unchanged=counted.unchanged, deleted=counted.deleted, absent=counted.absent,
+        )  # fmt: skip
+
+    @cached_property
+    def _lines(self) -> Any:
+        return self._staging.session.read.parquet(self._staging.path(LINES))
+
+    def _ended(self, counted: Counted) -> OnSpark:
+        from pyspark.sql import functions as F
+
+        ended = (
+            self._lines.filter(F.col(OPERATION).isin("U", "D"))
+            .withColumn("_ending", F.when(F.col(OPERATION) == "D", "deleted").otherwise("replaced"))
+            .select(f"{WAS}.*", "_ending")
+            .withColumn("_valid_to", F.lit(self._arrival.at))
+            .withColumn("_ended_by", F.lit(self._arrival.id))
+        )
+        return OnSpark(ended, counted.changed + counted.deleted)
+
+    def contradictions(self, applied: Applied, changes: ChangeSet) -> tuple[int, int, str]:
+        from pyspark.sql import functions as F
+
+        key = list(key_columns(self._resource))
+        named = applied.frame.select(key).drop_nulls().unique()
+        if named.is_empty():
+            return contradictions(applied, named, named, key)
+        asked = self._staging.put(named)
+        standing = fetched(self._current.select(*map(quoted, key)).join(asked, key, "left_semi")).cast(named.schema)
+        replaced = fetched(self._lines.filter(F.col(OPERATION) == "U").select(*map(quoted, key))).cast(named.schema)
+        return contradictions(applied, standing, replaced, key)
+
+    def after(self, changes: ChangeSet) -> pl.DataFrame:
+        return pl.DataFrame(schema=schema_of("warehouse", self._resource, self._catalog))

@@ -1,57 +1,135 @@
-"""Work on whole tables as Spark SQL: rows that share a key, a delivery held against the warehouse. The embedded twins: ``expectations.uniqueness``,
-``warehouse.changes.matched``. A null equals a null in both."""
+"""What has to see every row at once, as Spark SQL: keys that repeat, keys that are carried, the change set against the warehouse.
+
+Each function says the same as its embedded twin (``expectations.uniqueness``, ``delivery.judge.exact_duplicates``, ``warehouse.changes.change_set``);
+tests/spark hold them equal. Keys are compared by value: a hash is comparable within one process only. A null equals a null.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from datetime import datetime
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from districtlake.distributed.staging import AT
-from districtlake.warehouse.changes import Matched
+from districtlake.distributed.arrow import fetched
+from districtlake.distributed.staging import INDEX, Staging
+from districtlake.warehouse.changes import OPERATION
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
+WAS = "_was"
+"""Struct of the version that ends or is flagged."""
 
-def repeated(keyed: DataFrame, key: Sequence[str]) -> pl.Series:
-    """Positions (UInt32, ascending) of the rows whose ``key`` another row of ``keyed`` has. Exact: by values, not by hashes."""
+
+@dataclass(frozen=True)
+class OnSpark:
+    """Rows that lie with Spark, in the place of a frame."""
+
+    frame: DataFrame
+    height: int
+
+    def select(self, columns: Sequence[str]) -> OnSpark:
+        return OnSpark(self.frame.select(*(quoted(name) for name in columns)), self.height)
+
+
+@dataclass(frozen=True)
+class Counted:
+    """The numbers of a change set, in keys."""
+
+    inserted: int
+    changed: int
+    unchanged: int
+    deleted: int
+    absent: int
+    flagged: int
+
+
+def repeated(rows: DataFrame, key: Sequence[str], place: str) -> pl.Series:
+    """``place`` (Int64, ascending) of the rows whose ``key`` another row has."""
     from pyspark.sql import Window
     from pyspark.sql import functions as F
 
-    same = Window.partitionBy(*(quoted(name) for name in key))
-    found = keyed.withColumn("_rows", F.count(F.lit(1)).over(same)).filter("_rows > 1").select(AT)
-    return _positions(found)
+    columns = [quoted(name) for name in key]
+    same = Window.partitionBy(*columns)
+    found = rows.select(place, *columns).withColumn("_many", F.count(F.lit(1)).over(same)).filter("_many > 1").select(place)
+    return fetched(found)[place].cast(pl.Int64).sort()
 
 
-def matched(
-    current: DataFrame, accepted: DataFrame, key: Sequence[str], compared: Sequence[str]
-) -> tuple[pl.Series, pl.Series, pl.DataFrame]:
-    """``Matched`` of the warehouse as it stands and a staged delivery: positions of new and of changed rows, keys that are gone (as text types come)."""
+def counts_of(staging: Staging, rows: DataFrame, column: str, among: pl.Series) -> pl.DataFrame:
+    """How many rows (``count``) have each of the texts ``among`` in ``column``; those that none has are left out."""
+    if among.is_empty():
+        return pl.DataFrame(schema={column: pl.String(), "count": pl.Int64()})
+    asked = staging.put(among.unique().alias(column).to_frame())
+    return fetched(rows.select(column).join(asked, column, "left_semi").groupBy(column).count())
+
+
+def without(staging: Staging, rows: DataFrame, index: pl.Series) -> DataFrame:
+    """The rows whose ``_index`` is not in ``index``."""
+    return rows if index.is_empty() else rows.join(staging.put(index.cast(pl.Int64).alias(INDEX).to_frame()), INDEX, "left_anti")
+
+
+def change_lines(
+    staging: Staging, current: DataFrame, accepted: DataFrame, stale: pl.DataFrame, part: str,
+    *, key: Sequence[str], items: Sequence[str], delivery: str, at: datetime, delete_absent: bool, keep_items: Sequence[str] = (),
+    delete_keys: pl.DataFrame | None = None,
+) -> Counted:  # fmt: skip
+    """Write the lines to merge into the staged folder ``part``: the warehouse's columns, ``_op`` and ``_was``.
+
+    Args: as ``warehouse.changes.change_set``; ``stale``: the key columns of the rows in quarantine.
+    """
+    from pyspark.sql import Observation
     from pyspark.sql import functions as F
 
-    now = current.select(*(F.col(quoted(name)).alias(f"{name}__now") for name in (*key, *compared)), F.lit(True).alias("_stands"))
-    same_key: Column | None = None
-    for name in key:
-        equal = F.col(quoted(name)) == F.col(quoted(f"{name}__now"))
-        same_key = equal if same_key is None else same_key & equal
-    both = accepted.join(now, on=same_key, how="full_outer")
-    differs = F.lit(False)
-    for name in compared:
-        differs = differs | ~F.col(quoted(name)).eqNullSafe(F.col(quoted(f"{name}__now")))
-    fate = F.when(F.col("_stands").isNull(), "new").when(F.col(AT).isNull(), "gone").when(differs, "changed")
-    found = both.withColumn("_fate", fate).filter("_fate IS NOT NULL")
-    told = found.select("_fate", AT, *(F.col(quoted(f"{name}__now")).alias(name) for name in key)).toArrow()
-    frame = pl.DataFrame(pl.from_arrow(told))
-    positions = {name: frame.filter(pl.col("_fate") == name)[AT].cast(pl.UInt32).sort() for name in ("new", "changed")}
-    return positions["new"], positions["changed"], frame.filter(pl.col("_fate") == "gone").select(list(key))
+    columns = current.columns
+    compared = [name for name in items if name not in key and name not in keep_items]
+    now = current.select(F.struct(*[F.col(quoted(name)) for name in columns]).alias(WAS), *[F.col(quoted(name)) for name in key])
+    for mark, keys in (("_listed", stale.drop_nulls()), ("_to_delete", delete_keys)):
+        if keys is not None and keys.height:
+            now = now.join(staging.put(keys.unique().with_columns(pl.lit(value=True).alias(mark))), list(key), "left")
+        else:
+            now = now.withColumn(mark, F.lit(None).cast("boolean"))
+    both = accepted.withColumn("_new", F.lit(True)).join(now, list(key), "full_outer")
 
+    is_new, was = F.col("_new").isNotNull(), F.col(WAS).isNotNull()
+    in_quarantine = F.col("_listed").isNotNull()
+    differs = _any(*[~F.col(quoted(name)).eqNullSafe(F.col(f"{WAS}.{quoted(name)}")) for name in compared])
+    gone = ~is_new & was & ~in_quarantine
+    ends = gone & (F.lit(delete_absent) | F.col("_to_delete").isNotNull())
+    stands_stale = F.col(f"{WAS}._stale")
+    flag = F.when(was & in_quarantine & ~stands_stale, True).when(was & ~in_quarantine & stands_stale, False)
+    operation = F.when(is_new & ~was, "I").when(is_new & was & differs, "U").when(ends, "D").when(flag.isNotNull(), "S")
+    numbers = Observation()
+    told = both.withColumn(OPERATION, operation).withColumn("_flag", flag).observe(
+        numbers,
+        *[F.count(F.when(F.col(OPERATION) == word, 1)).alias(word) for word in "IUDS"],
+        F.count(F.when(is_new & was, 1)).alias("met"), F.count(F.when(gone, 1)).alias("absent"),
+    )  # fmt: skip
 
-def as_matched(current: pl.DataFrame, found: tuple[pl.Series, pl.Series, pl.DataFrame]) -> Matched:
-    """The driver's types for what Spark found."""
-    new, changed, gone = found
-    return Matched(new, changed, gone.cast({name: current.schema[name] for name in gone.columns}))
+    def column(name: str) -> Column:
+        standing = F.col(f"{WAS}.{quoted(name)}")
+        written = {"_delivery": F.lit(delivery), "_valid_from": F.lit(at), "_stale": F.lit(False)}
+        if name in written:
+            fresh = written[name]
+        elif name in keep_items and name not in key:
+            fresh = F.when(F.col(OPERATION) == "U", standing).otherwise(F.col(quoted(name)))
+        else:
+            fresh = F.col(quoted(name))
+        untouched = F.when(F.col(OPERATION) == "S", F.col("_flag")).otherwise(standing) if name == "_stale" else standing
+        return F.when(F.col(OPERATION).isin("I", "U"), fresh).otherwise(untouched).alias(name)
+
+    lines = told.select(*[column(name) for name in columns], OPERATION, WAS)
+    # the filter stands behind the select, so that the numbers count every key
+    lines.filter(F.col(OPERATION).isNotNull()).write.parquet(staging.path(part))
+    found: dict[str, Any] = numbers.get
+    return Counted(
+        inserted=found["I"], changed=found["U"], unchanged=found["met"] - found["U"], deleted=found["D"], absent=found["absent"],
+        flagged=found["S"],
+    )  # fmt: skip
 
 
 def quoted(name: str) -> str:
@@ -59,5 +137,7 @@ def quoted(name: str) -> str:
     return f"`{name.replace('`', '``')}`"
 
 
-def _positions(found: DataFrame) -> pl.Series:
-    return pl.DataFrame(pl.from_arrow(found.toArrow()))[AT].cast(pl.UInt32).sort()
+def _any(*conditions: Column) -> Column:
+    from pyspark.sql import functions as F
+
+    return reduce(or_, conditions, F.lit(False))

@@ -1,59 +1,120 @@
-"""Frames as Parquet files that every worker reads: each row with its position, so that no split or order of Spark's can change what a row is."""
+"""A delivery beside the lake while it is carried: Parquet below ``<state>/spark/staging/<operation>``, each row with its number ``_index``.
+
+The driver writes ``raw`` by the one reader, in bounded memory; Spark writes ``rows`` (cleansed) and ``lines`` (what the merge takes).
+The folder must be where all workers see it, as the lake must.
+"""
 
 from __future__ import annotations
 
 import shutil
-import uuid
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
 
+from districtlake.catalog.models import Resource
+from districtlake.distributed.arrow import as_portable
+from districtlake.ingestion.read import Limits, RawDelivery, open_delivery, raw_schema
+
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-AT = "_at"
-"""The row's position in its frame, Int64."""
+INDEX = "_index"
+"""Int64: the row's number in the delivery, from 0. Unlike ``_row`` it is unique and without gaps."""
 FILE_ROWS = 262_144
 """Rows a file: a task reads one or several. Smaller files cost Spark more planning, larger ones leave cores idle."""
 
 
-def portable(dtype: pl.DataType) -> pl.DataType:
-    """The type that Parquet and Spark have for a column of ``dtype``; no value changes by it."""
-    if isinstance(dtype, pl.Enum | pl.Categorical):
-        return pl.String()
-    if isinstance(dtype, pl.UInt8 | pl.UInt16 | pl.UInt32):
-        return pl.Int64()
-    if isinstance(dtype, pl.Null):
-        return pl.String()
-    return dtype
+@dataclass(frozen=True)
+class StagedDelivery(RawDelivery):
+    """What was read; its rows lie in ``staging``, the frame has the columns only."""
+
+    staging: Staging
+
+    @property
+    def height(self) -> int:
+        return self.staging.height
+
+    def cells(self, item: str) -> Iterator[pl.Series]:
+        for file in self.staging.files("raw"):
+            yield pl.read_parquet(file, columns=[item])[item]
 
 
 class Staging:
-    """One delivery's folder of staged frames below ``<state>/spark/staging``; shared storage where workers run on other machines."""
+    """The folder of one operation.
 
-    def __init__(self, session: SparkSession, state: Path):
-        self.session = session
-        self.folder = state / "spark" / "staging" / uuid.uuid4().hex
-        self._count = 0
+    Attributes:
+        height: rows in ``raw``.
+    """
+
+    def __init__(self, session: SparkSession, folder: Path, tell: Callable[[str], None] = lambda message: None):
+        self.session, self.folder, self.height = session, folder, 0
+        self._tell, self._tables = tell, 0
+        self.remove()  # left by a process that was killed
+        (folder / "raw").mkdir(parents=True)
+
+    def path(self, part: str) -> str:
+        return (self.folder / part).as_uri()
+
+    def files(self, part: str) -> list[Path]:
+        """What lies there, in the order in which it was written."""
+        return sorted((self.folder / part).glob("*.parquet"))
+
+    def read(self, path: Path, name: str, resource: Resource, limits: Limits) -> StagedDelivery:
+        """The file into ``raw``. Raises ``IngestionError`` as ``read_file`` does."""
+        self.height, told = 0, 0
+        for file in self.files("raw"):
+            file.unlink()
+        with open_delivery(path, name, resource, limits) as stream:
+            for number, part in enumerate(_cut(stream, FILE_ROWS)):
+                numbered = part.with_row_index(INDEX, self.height).cast({INDEX: pl.Int64})
+                numbered.write_parquet(self.folder / "raw" / f"part-{number:06d}.parquet", compression="zstd", compression_level=1)
+                self.height += part.height
+                if self.height - told >= 1_000_000:
+                    told = self.height
+                    self._tell(f"{name}：已读 {told:,} 行")
+            return StagedDelivery(pl.DataFrame(schema=raw_schema(resource)), stream.report(), self)
 
     def put(self, frame: pl.DataFrame) -> DataFrame:
-        """Write a frame; what Spark reads of it has ``_at`` first."""
-        self._count += 1
-        folder = self.folder / str(self._count)
-        folder.mkdir(parents=True)
-        types = {name: portable(dtype) for name, dtype in frame.schema.items()}
+        """A frame of the driver as a table of Spark, in ``portable`` types; its size on disk tells Spark how to join it."""
+        self._tables += 1
+        folder = self.folder / f"table-{self._tables}"
+        folder.mkdir()
         for number, start in enumerate(range(0, max(frame.height, 1), FILE_ROWS)):
-            part = frame.slice(start, FILE_ROWS).cast(types)  # type: ignore[arg-type]
-            part.insert_column(0, pl.int_range(start, start + part.height, dtype=pl.Int64, eager=True).alias(AT))
-            part.write_parquet(folder / f"{number:06}.parquet", compression="zstd", compression_level=1)
+            part = as_portable(frame.slice(start, FILE_ROWS))
+            part.write_parquet(folder / f"part-{number:06d}.parquet", compression="zstd", compression_level=1)
         return self.session.read.parquet(folder.as_uri())
 
-    def fresh(self) -> Path:
-        """A folder that Spark may write."""
-        self._count += 1
-        self.folder.mkdir(parents=True, exist_ok=True)
-        return self.folder / str(self._count)
+    def scan(self, part: str, schema: dict[str, pl.DataType]) -> pl.LazyFrame:
+        """What Spark wrote, read beside it."""
+        files = self.files(part)
+        return pl.scan_parquet(files) if files else pl.LazyFrame(schema=schema)
 
-    def close(self) -> None:
+    def at(self, part: str, schema: dict[str, pl.DataType], index: pl.Series, columns: Sequence[str]) -> pl.DataFrame:
+        """``columns`` and ``_index`` of the rows at ``index``, by ``_index``."""
+        wanted = index.unique().alias(INDEX).to_frame()
+        names = list(dict.fromkeys([INDEX, *columns]))
+        if wanted.height == 0:
+            return pl.DataFrame(schema={name: schema[name] for name in names})
+        scan = self.scan(part, schema).select(names).filter(pl.col(INDEX).is_between(index.min(), index.max()))
+        return scan.join(wanted.lazy(), on=INDEX, how="semi").collect(engine="streaming").sort(INDEX)
+
+    def remove(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _cut(frames: Iterable[pl.DataFrame], rows: int) -> Iterator[pl.DataFrame]:
+    """The frames in pieces of ``rows`` rows (the last has fewer); one piece without rows where there are none."""
+    waiting: list[pl.DataFrame] = []
+    height, given = 0, False
+    for frame in frames:
+        waiting.append(frame)
+        height += frame.height
+        while height >= rows:
+            whole = pl.concat(waiting)
+            yield whole.slice(0, rows)
+            waiting, height, given = [whole.slice(rows)], height - rows, True
+    if height or not given:
+        yield pl.concat(waiting)

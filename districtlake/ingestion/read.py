@@ -87,6 +87,15 @@ class RawDelivery:
     frame: pl.DataFrame
     report: ReadReport
 
+    @property
+    def height(self) -> int:
+        """Rows delivered, wherever they lie."""
+        return self.frame.height
+
+    def cells(self, item: str) -> Iterator[pl.Series]:
+        """One column of all rows, in parts."""
+        yield self.frame[item]
+
 
 class RawStream:
     """A delivery while it is read: iterate over its raw frames (at least one), then ask for the report."""

@@ -5,7 +5,7 @@ Only real changes appear: an unchanged row produces nothing, in the table, in it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -38,40 +38,6 @@ class ChangeSet:
         return self.source.height == 0
 
 
-@dataclass(frozen=True)
-class Matched:
-    """How a delivery's accepted rows stand to the current table.
-
-    Attributes:
-        new, changed: rows of ``accepted`` by position (UInt32, ascending); the others are unchanged.
-        gone: the key columns of the current rows that ``accepted`` does not name.
-    """
-
-    new: pl.Series
-    changed: pl.Series
-    gone: pl.DataFrame
-
-
-Matcher = Callable[[pl.DataFrame, pl.DataFrame, Sequence[str], Sequence[str]], Matched]
-"""(current, accepted, key, compared items) -> ``Matched``; a null equals a null. Set work: Spark has its own (``distributed.set_work``)."""
-
-
-def matched(current: pl.DataFrame, accepted: pl.DataFrame, key: Sequence[str], compared: Sequence[str]) -> Matched:
-    """The embedded ``Matcher``: one join of the whole tables; which rows of either side found no partner, the row numbers tell."""
-    key = list(key)
-    now = current.select([*key, *compared]).with_row_index("_at_now")
-    both = accepted.select([*key, *compared]).with_row_index("_at").join(now, on=key, how="inner", suffix="__now")
-    if compared:
-        differs = pl.any_horizontal(pl.col(name).ne_missing(pl.col(f"{name}__now")) for name in compared)
-    else:
-        differs = pl.lit(value=False)
-    return Matched(
-        _others(both["_at"], accepted.height).arg_true(),
-        both.filter(differs)["_at"].sort(),
-        current.select(key).filter(_others(both["_at_now"], current.height)),
-    )
-
-
 def change_set(
     current: pl.DataFrame,
     accepted: pl.DataFrame,
@@ -84,7 +50,6 @@ def change_set(
     delete_absent: bool,
     keep_items: Sequence[str] = (),
     delete_keys: pl.DataFrame | None = None,
-    match: Matcher = matched,
 ) -> ChangeSet:
     """Compare a delivery's accepted rows with the current table.
 
@@ -96,7 +61,6 @@ def change_set(
         delete_absent: delete keys the delivery does not name (a complete snapshot with every key readable).
         delete_keys: keys the delivery names to be deleted (neither accepted nor in quarantine).
         keep_items: items the delivery had no column for; the current value stays.
-        match: who compares the two tables.
     """
     key = list(key)
     columns = current.columns
@@ -106,14 +70,20 @@ def change_set(
     if current.height == 0:
         new, updated, same, gone = accepted, accepted.clear(), 0, current
     else:
-        found = match(current, accepted, key, compared)
-        new, updated = accepted[found.new], accepted[found.changed]
-        same = accepted.height - new.height - updated.height
-        kept = [name for name in keep_items if name not in key]
-        if kept and updated.height:
-            stands = current.select([*key, *kept])
-            updated = updated.drop(kept).join(stands, on=key, how="left", maintain_order="left").select(accepted.columns)
-        gone = current.join(found.gone, on=key, how="semi") if found.gone.height else current.clear()
+        # one join of the whole tables; which rows of either side found no partner, the row numbers tell
+        now = current.select([*key, *[name for name in items if name not in key]]).with_row_index("_at_now")
+        both = accepted.with_row_index("_at").join(now, on=key, how="inner", suffix="__now")
+        new = accepted.filter(_others(both["_at"], accepted.height))
+        if compared:
+            differs = pl.any_horizontal(pl.col(name).ne_missing(pl.col(f"{name}__now")) for name in compared)
+        else:
+            differs = pl.lit(value=False)
+        updated = both.filter(differs)
+        if keep_items:
+            updated = updated.with_columns(pl.col(f"{name}__now").alias(name) for name in keep_items if name not in key)
+        updated = updated.select(accepted.columns)
+        same = both.height - updated.height
+        gone = current.filter(_others(both["_at_now"], current.height))
         gone = gone.join(stale_keys.select(key), on=key, how="anti") if stale_keys.height else gone
 
     absent = gone.height

@@ -9,9 +9,9 @@ import polars as pl
 import pytest
 from deltalake import DeltaTable
 
-from districtlake.delivery.carriers import carrier_of, engine_of
+from districtlake.delivery.delivered_rows import engine_of
+from districtlake.distributed import commits
 from districtlake.spark import session
-from districtlake.warehouse.carrier import EMBEDDED
 from districtlake.warehouse.tables import address
 from tests.running import engine, run_folder
 from tests.small_district import PEOPLE, day, deliver, open_small
@@ -38,8 +38,9 @@ def night(folder: Path, **changes: Any) -> tuple[Any, Any]:
         assert {one.engine for one in outcomes} == {changes.get("engine", "embedded")}
         if changes:
             history = DeltaTable(str(address(district.lake, "warehouse", PEOPLE))).history()
-            assert {"MERGE"} <= {entry["operation"] for entry in history}, "Spark's MERGE did not write the warehouse"
-            assert any(str(entry.get("engineInfo", "")).startswith("Apache-Spark") for entry in history)
+            assert {"MERGE"} <= {entry["operation"] for entry in history}, "no MERGE wrote the warehouse"
+            by_spark = any(str(entry.get("engineInfo", "")).startswith("Apache-Spark") for entry in history)
+            assert by_spark == (commits.BY_SPARK_ROWS == 0)
             table = DeltaTable(str(address(district.lake, "warehouse", PEOPLE)))
             feed = pl.DataFrame(table.load_cdf(starting_version=1).read_all())
             assert {"insert", "update_preimage", "update_postimage"} <= set(feed["_change_type"])
@@ -49,7 +50,11 @@ def night(folder: Path, **changes: Any) -> tuple[Any, Any]:
         district.store.close()
 
 
-def test_two_deliveries_leave_the_same_tables_as_the_embedded_engine(tmp_path: Path, on_spark: dict[str, object]) -> None:
+@pytest.mark.parametrize("by_spark_rows", [0, commits.BY_SPARK_ROWS], ids=["every-commit-by-spark", "small-commits-by-deltalake"])
+def test_two_deliveries_leave_the_same_tables_as_the_embedded_engine(
+    tmp_path: Path, on_spark: dict[str, object], by_spark_rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commits, "BY_SPARK_ROWS", by_spark_rows)
     tables, outcomes = night(tmp_path / "embedded")
     assert tables[f"quarantine/{PEOPLE}"], "the example has nothing in quarantine"
     assert tables[f"history/{PEOPLE}"], "the example ends no version"
@@ -66,7 +71,6 @@ def test_the_entry_of_a_resource_goes_before_the_setting(tmp_path: Path) -> None
         assert engine_of(district, resource) == "spark"
         here = resource.model_copy(update={"engine": "embedded"})
         assert engine_of(district, here) == "embedded"
-        assert carrier_of(district, here, 0, print) is EMBEDDED
     finally:
         district.store.close()
 
