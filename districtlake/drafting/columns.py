@@ -180,7 +180,7 @@ class Chooser:
         elif (form := self._by_form(cells)) is not None:
             self._take(found, form[0])
             found.evidence.append(f"形如{self.catalog.elements[form[0]].name}，{of_total(round(form[1] * profile.values), profile.values)}")
-        elif kind in ("date", "moment") and self._conforming(cells, "date") >= _TYPED:
+        elif (kind == "date" or (kind == "moment" and _midnights(cells))) and self._conforming(cells, "date") >= _TYPED:
             later = re.search(r"止|至|到期|有效|计划|届满", title) is not None
             wanted = ("validity_date", "event_date") if later else ("event_date", "validity_date")
             self._take(found, self._general("date", *wanted))
@@ -239,7 +239,7 @@ class Chooser:
             return False
         texts = cells.str.strip_chars().drop_nulls()
         counts = texts.value_counts(name="n").filter(pl.col(texts.name) != "").sort("n", texts.name, descending=[True, False])
-        if _share(texts.unique(), _PERSON) >= 0.5 or texts.str.contains(_PRIVATE).any():
+        if _share(texts.unique(), _PERSON) >= 0.5 or texts.str.contains(_PRIVATE).any() or texts.str.contains(r"[\r\n]").any():
             return False
         kept = counts.filter(pl.col("n") >= max(2, profile.values // 1000))
         held = int(kept["n"].sum())
@@ -258,7 +258,7 @@ class Chooser:
         if persons >= 0.6 or title.endswith(("姓名", "人姓名")):
             self._take(found, self._general("name", "responsible_person_name", "person_name"))
             found.evidence.append(f"形似人名，占不同值的 {persons:.0%}")
-        elif re.search(r"地址|住址|住所", title) or (
+        elif (re.search(r"地址|住址|住所", title) and profile.type != "link") or (
             not title.endswith(("名", "名称")) and _share(texts, r"(市|区|县|镇|街道).*(路|街|巷|弄|村|号)") >= 0.5
         ):
             self._take(found, self._general("address", "address"))
@@ -367,6 +367,11 @@ def _share(texts: pl.Series, pattern: str) -> float:
     return float(texts.str.contains(pattern).mean() or 0) if len(texts) else 0.0  # type: ignore[arg-type]
 
 
+def _midnights(cells: pl.Series) -> bool:
+    """Whether moments say no time of day: as days they lose nothing."""
+    return bool(cells.drop_nulls().str.contains(r"[T ]0?0:00(?::00(?:\.0+)?)?\s*$").all())
+
+
 def _unit_of(title: str) -> str:
     inside = re.findall(r"[（(\[【]([^（）()\[\]【】]+)[)）\]】]", title)
     for text in (*inside, *re.findall(r"[_/]([^_/]+)$", title)):
@@ -382,10 +387,11 @@ def _counts_rows(title: str, cells: pl.Series, samples: pl.Series) -> bool:
     if not len(numbers) or numbers.null_count() * 50 > len(numbers):
         return False
     frame = pl.DataFrame({"number": numbers, "sample": samples})
+    again = 1 - frame.n_unique() / len(frame)  # the stops of each line, counted anew, are data
     steps = frame.select((pl.col("number").diff().over("sample") == 1).mean()).item() or 0.0
     starts = frame.group_by("sample").agg(pl.col("number").first())["number"].is_in([0, 1]).all()
     named = _COUNTING.fullmatch(normal(title)) is not None or normal(title).startswith("序号")
-    return bool(steps >= 0.9 and starts and len(numbers) >= 3 and (named or not IDENTIFYING.search(title)))
+    return bool(steps >= 0.9 and again < 0.1 and starts and len(numbers) >= 3 and (named or not IDENTIFYING.search(title)))
 
 
 def agreed_titles(catalog: Catalog) -> dict[str, str]:

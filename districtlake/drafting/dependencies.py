@@ -81,7 +81,8 @@ def _keys(items: Sequence[DraftItem], frame: pl.DataFrame) -> Iterator[DraftKey]
         return
     able = [at for at, item in enumerate(items) if item.rank < 9 and not item.volatile and item.distinct > 1]
     able = [at for at in able if items[at].values >= (1 - _LACKING) * frame.height - 2]
-    singles = [key for _, key in sorted(_measured(rows, items, [(at,) for at in able]), key=lambda pair: pair[0])]
+    alone = [at for at in able if items[at].kind != "date" or _in_order(items[at], frame)]
+    singles = [key for _, key in sorted(_measured(rows, items, [(at,) for at in alone]), key=lambda pair: pair[0])]
     good = [key for key in singles if items[key.places[0]].rank == 0]
     if good:
         yield from [*good, *(key for key in singles if key not in good)]
@@ -93,6 +94,13 @@ def _keys(items: Sequence[DraftItem], frame: pl.DataFrame) -> Iterator[DraftKey]
             yield from (key for _, key in several)
             break
     yield from singles
+
+
+def _in_order(item: DraftItem, frame: pl.DataFrame) -> bool:
+    """Whether days follow one another in each file, as in a series of one row a day; others differ by chance."""
+    assert item.cleaned is not None
+    days = pl.DataFrame({"day": item.cleaned.text, "sample": frame["_sample"]}).drop_nulls()
+    return all(part["day"].is_sorted() or part["day"].is_sorted(descending=True) for part in days.partition_by("sample"))
 
 
 def _measured(

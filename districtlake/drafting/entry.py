@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -59,7 +60,7 @@ def _entry(draft: Draft) -> list[str]:
     ]
     if found.key is not None:
         names = [draft.items[at].name for at in found.key.places]
-        lines.append(f"key: [{', '.join(names)}]  # 每份文件内不重复、不空缺：{found.key.evidence}（完全重复的行只算一次）")
+        lines.append(f"key: {_scalar(names)}  # 每份文件内不重复、不空缺：{found.key.evidence}（完全重复的行只算一次）")
         for other in found.others:
             lines.append(f"# 也可作主键：{' + '.join(draft.items[at].name for at in other.places)}，{other.evidence}")
     else:
@@ -92,6 +93,8 @@ def _entry(draft: Draft) -> list[str]:
 def _scalar(value: Any, text: bool = False) -> str:
     """YAML of a value on one line."""
     if text:
+        if any(ord(char) < 32 for char in str(value)):
+            return json.dumps(str(value), ensure_ascii=False)
         return "'" + str(value).replace("'", "''") + "'"
     dumped = yaml.safe_dump(value, allow_unicode=True, default_flow_style=True, sort_keys=False, width=10**9).strip()
     return dumped.removesuffix("\n...").strip()

@@ -82,6 +82,9 @@ def source_of(inspected: Inspected) -> dict[str, Any]:
         if dialect["comment"]:
             said["comment"] = dialect["comment"]
     main = next((one.table for one in inspected.tables if not one.table.hidden), None)
+    place = next((one.value for one in main.decisions if one.what == "records"), "") if main is not None else ""
+    if place != "(root)" and ("." in place or (place and len(inspected.tables) > 1)):
+        said["records"] = place
     if main is not None and len(main.header_rows) > 1:
         said["header_rows"] = len(main.header_rows)
     return said

@@ -212,3 +212,44 @@ def test_titles_in_words(title: str, name: str) -> None:
 def test_names_of_resources_are_free() -> None:
     assert resource_name("投诉登记_202603", {"complaint_registration"}) == "complaint_registration_2"
     assert resource_name("某某", set()) == "draft"
+
+
+def _drafted(text: str, name: str, tmp_path: Path, catalog: Path) -> Draft:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    made = _draft([tmp_path / name], catalog)
+    _, read = tried(made, [catalog], Limits())
+    assert [(one.error, one.missing) for one in read] == [("", ())]
+    return made
+
+
+def test_days_that_differ_by_chance_are_no_key_and_those_of_a_series_are(tmp_path: Path, catalog: Path) -> None:
+    days = [f"2024-{1 + at % 12:02d}-{1 + at % 28:02d}" for at in range(60)]
+    text = "".join(f"石碶{at % 5},{day}\n" for at, day in enumerate(days))
+    assert len(set(days)) == 60
+    by_chance = _drafted("街道,检查日期\n" + text, "检查.csv", tmp_path, catalog).found.key
+    assert by_chance is None or len(by_chance.places) > 1
+    series = "".join(f"{at * 7},{day}\n" for at, day in enumerate(sorted(days)))
+    key = _drafted("客流,统计日期\n" + series, "客流.csv", tmp_path, catalog).found.key
+    assert key is not None
+    assert key.places == (1,)
+
+
+def test_numbers_counted_anew_in_each_group_are_data_and_times_of_day_are_kept(tmp_path: Path, catalog: Path) -> None:
+    rows = "".join(f"{1 + at // 20}路,{1 + at % 20},站{at},2024-01-0{1 + at % 9} 1{at % 10}:30\n" for at in range(80))
+    made = _drafted("线路,站序,站名,到站时刻\n" + rows, "站点.csv", tmp_path, catalog)
+    assert [item.volatile for item in made.items] == [False] * 4
+    assert made.items[3].kind != "date"
+
+
+def test_names_and_values_that_yaml_would_read_otherwise(tmp_path: Path, catalog: Path) -> None:
+    problems = ("路灯不亮\n已报修: 是", "无灯", "占道")
+    rows = "".join(f'2024-{at:04d},"{problems[at % 3]}",https://a.example/{at}\n' for at in range(90))
+    made = _drafted("号,问题,接口地址\n" + rows, "清单.csv", tmp_path, catalog)
+    assert made.items[0].name == "no"
+    assert made.found.key is not None
+    assert [item.kind for item in made.items] == ["identifier", "text", "text"]
+
+
+def test_records_deep_in_a_document_are_declared(tmp_path: Path, catalog: Path) -> None:
+    rows = ",".join(f'{{"编号":"A{at:03d}","数":{at}}}' for at in range(30))
+    assert _drafted(f'{{"result":{{"data":{{"list":[{rows}]}}}}}}', "表.json", tmp_path, catalog).source["records"] == "result.data.list"
