@@ -19,6 +19,7 @@ from districtlake.policy.cycles import CYCLE_TITLES, is_lagging
 from districtlake.quality.derive import because_partial
 from districtlake.quality.rules import Rule
 from districtlake.quality.surroundings import Surroundings
+from districtlake.standards.division_history import Editions
 from expectations.references import at_hand
 
 Values = dict[Any, Any]
@@ -45,6 +46,10 @@ def data_date() -> date | None:
     return cast("date | None", at_hand(("data_date",)))
 
 
+def divisions() -> Editions:
+    return cast(Editions, at_hand(("divisions",)))
+
+
 def codes_of(code_list: str) -> list[str]:
     return cast("list[str]", at_hand(("code_list", code_list)))
 
@@ -65,11 +70,13 @@ def records_of(resource: str, items: tuple[str, ...], as_of: Any) -> pl.DataFram
 # the lookups ----------------------------------------------------------------------------------------------------------
 def _today(rule: Rule, around: Surroundings, values: Values) -> str:
     values["today",] = around.today or local_date(SystemClock().now())
+    values["divisions",] = around.divisions
     return ""
 
 
 def _data_date(rule: Rule, around: Surroundings, values: Values) -> str:
     values["data_date",] = around.data_date
+    values["divisions",] = around.divisions
     return ""
 
 
@@ -136,6 +143,7 @@ def _records(rule: Rule, around: Surroundings, values: Values) -> str:
 LOOKUPS: dict[str, Lookup] = {
     "expect_column_values_to_be_valid_citizen_id": _today,
     "expect_column_values_to_be_valid_division_code": _data_date,
+    "expect_column_pair_division_code_to_be_valid_on_date": _data_date,
     "expect_column_values_to_be_in_code_list": _code_list,
     "expect_multicolumn_values_to_equal_resource": _records,
     "expect_table_data_to_be_fresh": _freshness,

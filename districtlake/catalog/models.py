@@ -35,9 +35,11 @@ from districtlake.catalog.parts import (
     normal_text,
 )
 from districtlake.catalog.sources import Database, ManifestSource, Operation, Source
+from districtlake.standards.division_code import fault_of_code
+from districtlake.standards.division_history import FIRST_YEAR, Edition, Editions
 
 __all__ = [
-    "COLUMN_ARGUMENTS", "DELIVERY_COLUMNS", "DIMENSION_TITLES", "Agency", "Aspect", "Catalog", "Check", "CodeList", "Comparison", "Cycle", "Database", "Dimension", "Element",
+    "COLUMN_ARGUMENTS", "DELIVERY_COLUMNS", "DIMENSION_TITLES", "DIVISIONS", "Agency", "Aspect", "Catalog", "Check", "CodeList", "Comparison", "Cycle", "Database", "Dimension", "Element",
     "Fact", "Frozen", "Identifier", "Item", "Library", "ManifestSource", "Mart", "MartColumn", "Mode", "NonEmpty", "OnFailure", "Opening", "Operation", "Reference", "Resource", "RuleId",
     "SampleQuery", "Sensitivity", "Severity", "Sharing", "Source", "Terms",
 ]  # fmt: skip
@@ -52,6 +54,10 @@ class Agency(Frozen):
     uscc: str | None = None
     contact: str | None = None  # a role mailbox, never a person
     security_officer: str | None = None  # Article 31: the post, never a personal name
+
+
+DIVISIONS = "gb_t_2260"
+"""The code list of divisions; absent, and before its first version, the table of ``standards.division_history`` holds."""
 
 
 class CodeList(Frozen):
@@ -93,6 +99,13 @@ class CodeList(Frozen):
     def _source_or_partial(self) -> CodeList:
         if self.source is None and not self.partial:
             raise ValueError(f"code list {self.id} has no source; name it under 'source', or write 'partial: true'")
+        return self
+
+    @model_validator(mode="after")
+    def _codes_of_divisions(self) -> CodeList:
+        for code in self.codes if self.id == DIVISIONS else ():
+            if fault := fault_of_code(code):
+                raise ValueError(f"{code} in {self.id}: {fault}; correct or delete it")
         return self
 
     @model_validator(mode="after")
@@ -314,6 +327,17 @@ class Catalog(Frozen):
         if codes is None:
             return None
         return self.code_lists[codes] if day is None else self.code_lists[codes].on(day)
+
+    @property
+    def divisions(self) -> Editions:
+        """The editions of division codes that the catalogue holds, the oldest first."""
+        held = self.code_lists.get(DIVISIONS)
+        if held is None:
+            return ()
+        return tuple(
+            Edition((one.valid_from or date(FIRST_YEAR, 1, 1)).year, tuple(sorted(int(code) for code in one.codes)), one.partial)
+            for one, _, _ in held.spans
+        )
 
     def resources_of(self, agency: str) -> tuple[Resource, ...]:
         return tuple(resource for resource in self.resources.values() if resource.agency == agency)

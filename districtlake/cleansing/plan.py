@@ -79,7 +79,7 @@ def plan_of(resource: Resource, catalog: Catalog, today: date, as_of: date | Non
 
     Raises ``CatalogError`` when an element's kind does not exist.
     """
-    columns = []
+    columns, divisions = [], catalog.divisions
     for item in resource.items:
         element = catalog.element_of(item)
         if element.kind not in KINDS:
@@ -87,6 +87,7 @@ def plan_of(resource: Resource, catalog: Catalog, today: date, as_of: date | Non
                 f"{resource.file or resource.id}, items[{item.name}]: data element '{element.id}' has the unknown kind '{element.kind}'."
             )
             raise CatalogError(message, hint=f"Write one of {', '.join(KINDS)} in standards/elements.yaml.")
-        context = CellContext(element=element, item=item, code_list=catalog.code_list_of(item, as_of or today), today=today)
+        code_list = catalog.code_list_of(item, as_of or today)
+        context = CellContext(element=element, item=item, code_list=code_list, today=today, divisions=divisions)
         columns.append(ColumnPlan(item.name, element.kind, context))
     return CleansingPlan(resource.id, tuple(columns))

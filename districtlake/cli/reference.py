@@ -29,10 +29,11 @@ def list_lists(as_json: Json = False) -> None:
 
     dirs = Settings.from_environment().catalog_dirs
     catalog = load_catalog(dirs)
+    lists = _lists(catalog)
     rows = [
         {"id": one.id, "name": one.name, "version": one.version, "valid_from": one.valid_from, "codes": len(one.codes),
          "users": len(_users(catalog, one.id)), "earlier": len(earlier_of(one.id, dirs)), "source": one.source or "（不完整）"}
-        for one in sorted(catalog.code_lists.values(), key=lambda one: one.id)
+        for one in sorted(lists.values(), key=lambda one: one.id)
     ]  # fmt: skip
     columns = {"id": "代码表", "name": "名称", "version": "版本", "valid_from": "生效", "codes": "代码", "users": "使用资源", "earlier": "旧版本",
                "source": "来源"}  # fmt: skip
@@ -55,9 +56,10 @@ def show(
 
     dirs = Settings.from_environment().catalog_dirs
     catalog = load_catalog(dirs)
-    if name not in catalog.code_lists:
+    lists = _lists(catalog)
+    if name not in lists:
         raise NotFound(f"There is no code list {name}.", hint="See: districtlake reference list.")
-    one = catalog.code_lists[name] if on is None else catalog.code_lists[name].on(on.date())
+    one = lists[name] if on is None else lists[name].on(on.date())
     earlier = [
         {"version": old.version, "valid_from": old.valid_from, "codes": len(old.codes)} for old in (read_list(path, name) for path in earlier_of(name, dirs))
     ]  # fmt: skip
@@ -93,11 +95,13 @@ def import_list(
     """
     import re
 
-    from districtlake.catalog.code_list_versions import apply, difference, next_version
+    from districtlake.catalog.code_list_versions import apply, built_in, difference, next_version
+    from districtlake.catalog.models import DIVISIONS
     from districtlake.clock import local_date
     from districtlake.delivery.district import open_district
     from districtlake.ingestion.limits import Limits
     from districtlake.inspection.codes import codes_of
+    from districtlake.standards.division_code import fault_of_code
 
     if not file.is_file():
         raise NotFound(f"There is no file {file}.", hint="Check the path.")
@@ -106,9 +110,14 @@ def import_list(
     district = open_district()
     dirs = district.settings.catalog_dirs
     today = local_date(district.clock.now())
-    current = district.catalog.code_lists.get(list_id)
+    current = district.catalog.code_lists.get(list_id) or built_in(list_id)
     first = valid_from.date() if valid_from is not None else today
-    codes = codes_of(file, list_id, Limits.of(district.settings), sheet)
+    divisions = list_id == DIVISIONS
+    codes = codes_of(file, list_id, Limits.of(district.settings), sheet, fault_of_code if divisions else lambda code: "")
+    if divisions and list_id not in district.catalog.code_lists and source is None:
+        raise OperationRefused(
+            "The first version of division codes needs its source.", hint="Give --source, e.g. 民政部2026年县以上行政区划代码."
+        )
     new = next_version(current, list_id, codes, valid_from=first, version=version, source=source, name=name)
     differs = difference(current, new)
     users = _users(district.catalog, list_id)
@@ -183,8 +192,23 @@ def revert_list(name: ListId, yes: Yes = False) -> None:
     console.print(f"已退回：{path}", markup=False, soft_wrap=True)
 
 
+def _lists(catalog: Any) -> dict[str, Any]:
+    """The catalogue's lists, and those that come with the program where it holds none."""
+    from districtlake.catalog.code_list_versions import built_in
+    from districtlake.catalog.models import DIVISIONS
+
+    return {DIVISIONS: built_in(DIVISIONS), **catalog.code_lists}
+
+
 def _users(catalog: Any, list_id: str) -> list[str]:
-    """Resources with an item, or a check, that takes the list."""
+    """Resources with an item, or a check, that takes the list; of division codes, with an item that holds one."""
+    from districtlake.catalog.models import DIVISIONS
+    from districtlake.quality.fingerprints import OF_DIVISIONS
+
+    if list_id == DIVISIONS:
+        return sorted(
+            one.id for one in catalog.resources.values() if any(catalog.element_of(item).kind in OF_DIVISIONS for item in one.items)
+        )
     return sorted(
         one.id for one in catalog.resources.values()
         if any(catalog.element_of(item).codes == list_id for item in one.items) or any(check.arguments.get("code_list") == list_id for check in one.checks)
@@ -195,19 +219,23 @@ def _touched(district: Any, list_id: str, differs: Any) -> list[dict[str, Any]]:
     """Per item: rows of the warehouse with a code that goes, and rows in quarantine with one that comes; nothing where there are none."""
     import polars as pl
 
+    from districtlake.catalog.models import DIVISIONS
     from districtlake.warehouse.history import scan
 
     catalog = district.catalog
     found = []
     for entry in sorted(catalog.resources.values(), key=lambda one: str(one.id)):
         for item in entry.items:
-            if catalog.element_of(item).codes != list_id or item.volatile:
+            element = catalog.element_of(item)
+            division = list_id == DIVISIONS and element.kind == "division_code"
+            if (element.codes != list_id and not division) or item.volatile:
                 continue
+            code = pl.col(item.name).str.slice(0, 6) if division else pl.col(item.name)
             counts = {}
             for what, layer, codes in (("removed", "warehouse", differs.removed), ("added", "quarantine", differs.added)):
                 try:
                     rows = scan(district.lake, layer, entry.id) if codes else None
-                    counts[what] = 0 if rows is None else rows.select(pl.col(item.name).is_in(list(codes)).sum()).collect().item() or 0
+                    counts[what] = 0 if rows is None else rows.select(code.is_in(list(codes)).sum()).collect().item() or 0
                 except NotFound:  # never delivered
                     counts[what] = 0
             if any(counts.values()):

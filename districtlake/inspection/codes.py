@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from districtlake.catalog.code_list_versions import read_list
@@ -15,8 +16,12 @@ _CODES = ("代码", "编码", "code", "代码值", "值", "序号代码")
 _NAMES = ("名称", "name", "代码名称", "含义", "label", "说明")
 
 
-def codes_of(path: Path, list_id: str, limits: Limits, sheet: str | None = None) -> dict[str, str]:
+def codes_of(
+    path: Path, list_id: str, limits: Limits, sheet: str | None = None, fault: Callable[[str], str] = lambda code: ""
+) -> dict[str, str]:
     """Code -> name, in the file's order: a catalogue's YAML, or a table with a column of codes (代码, code) and one of names (名称, name).
+
+    ``fault`` says why a text is no code of the list, "" when it is one.
 
     Raises:
         OperationRefused: no such columns, a code without a name, or a code with two names; names the row.
@@ -40,6 +45,8 @@ def codes_of(path: Path, list_id: str, limits: Limits, sheet: str | None = None)
                     raise OperationRefused(
                         f"{path.name}, row {row['_row']}: a code and its name must both be there.", hint="Complete the row."
                     )
+                if wrong := fault(key):
+                    raise OperationRefused(f"{path.name}, row {row['_row']}: {key}: {wrong}.", hint="Correct or delete the row.")
                 if found.setdefault(key, label) != label:
                     raise OperationRefused(f"{path.name}, row {row['_row']}: code {key} has two names.", hint="Keep one of the rows.")
             return found

@@ -14,10 +14,16 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from districtlake.catalog.models import COLUMN_ARGUMENTS, Catalog, CodeList, Item, Resource
+from districtlake.catalog.models import COLUMN_ARGUMENTS, DIVISIONS, Catalog, CodeList, Item, Resource
 from districtlake.quality.derive import rules_of
 from districtlake.quality.rules import STATUS_SUFFIX, Rule
 
+OF_DIVISIONS = frozenset({"division_code", "citizen_id", "uscc"})
+"""Kinds that ask whether a division is known."""
+_BY_DIVISIONS = frozenset({
+    "expect_column_values_to_be_valid_division_code", "expect_column_pair_division_code_to_be_valid_on_date",
+    "expect_column_values_to_be_valid_citizen_id",
+})  # fmt: skip
 _digests: dict[int, tuple[CodeList, str]] = {}
 """By the list's identity, the list held beside it: a code list of thousands is digested once a process."""
 
@@ -96,7 +102,11 @@ def fingerprint_of(rule: Rule, resource: Resource, catalog: Catalog) -> str:
         rule.evaluable,
     ]
     named = catalog.code_lists.get(str(arguments.get("code_list")))
-    return _digest([meaning, cells, _digest_of_list(named) if named is not None else None])
+    parts = [meaning, cells, _digest_of_list(named) if named is not None else None]
+    held = catalog.code_lists.get(DIVISIONS)
+    if held is not None and (rule.expectation in _BY_DIVISIONS or any(cell[2] in OF_DIVISIONS for cell in cells)):
+        parts.append(_digest_of_list(held))
+    return _digest(parts)
 
 
 def _told(rule: Rule, resource: Resource, catalog: Catalog, day: date) -> dict[str, Any]:

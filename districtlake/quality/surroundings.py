@@ -15,6 +15,7 @@ import polars as pl
 from districtlake.catalog.models import CodeList
 from districtlake.policy.pack import PolicyPack
 from districtlake.quality.validation import ReferenceLookup
+from districtlake.standards.division_history import Editions
 
 RecordLookup = Callable[[str, tuple[str, ...], date | None], pl.DataFrame | None]
 """(resource id, items, day) -> these items of that resource's rows, as they stand (None) or stood at the end of an Asia/Shanghai day.
@@ -31,6 +32,7 @@ class Surroundings:
         values: looks up one item of another resource.
         records: looks up several, row by row; None: there is no warehouse to ask.
         code_lists: those of the catalogue, by id.
+        divisions: editions of division codes beyond the package's table.
         today: the Asia/Shanghai day of receipt: births may not lie after it.
         data_date: the day the delivery's data speak of; None: not stated.
         received_at: when the district received the delivery (UTC); None: this is no delivery.
@@ -49,6 +51,7 @@ class Surroundings:
     update_cycle: str = ""
     policy: PolicyPack | None = None
     row_counts: tuple[int, ...] | None = None
+    divisions: Editions = ()
 
     def __call__(self, resource: str, item: str) -> pl.Series | None:
         return self.values(resource, item)

@@ -56,9 +56,9 @@ class CitizenId(Kind):
 
     def _eighteen(self, text: pl.Series, context: CellContext) -> Codes:
         """Codes of the cells of 18 bytes; present cells of any other size get "length"."""
-        return codes_by_width(text, 18, lambda columns: self._judged(columns, context.today), self.number("length"))
+        return codes_by_width(text, 18, lambda columns: self._judged(columns, context), self.number("length"))
 
-    def _judged(self, columns: Columns, today: date) -> Codes:
+    def _judged(self, columns: Columns, context: CellContext) -> Codes:
         digits = columns - np.uint8(48)  # a non-digit wraps to 10 or more
         all_digits = digits[:17].max(axis=0) <= 9
         well_formed = all_digits & ((digits[17] <= 9) | (columns[17] == ord("X")))
@@ -68,10 +68,10 @@ class CitizenId(Kind):
         return self.first_of(
             [
                 (~well_formed, "characters"),
-                *self._birth_tests(*birth, today),
+                *self._birth_tests(*birth, context.today),
                 (~citizen_id_columns(columns), "check_digit"),
                 (~(known_provinces()[region // 10_000] | foreigner), "province"),
-                (~(known_regions()[region] | foreigner), "unknown_region"),
+                (~(known_regions(context.divisions)[region] | foreigner), "unknown_region"),
             ],
             columns.shape[1],
         )

@@ -8,14 +8,14 @@ existed in any year, and an unknown one is only a warning: the table may be late
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from districtlake.standards.division_history import years_known
+from districtlake.standards.division_history import Editions, years_known
 from districtlake.standards.kind import (
     CellContext,
     Codes,
@@ -40,10 +40,10 @@ NATIONAL = 100000
 """Stands for the whole country in unified social credit identifiers; no division."""
 
 
-@cache
-def known_regions() -> npt.NDArray[np.bool_]:
-    """One flag per number below 1,000,000: whether it was a six-digit division code in any year."""
-    known: npt.NDArray[np.bool_] = years_known() != 0
+@lru_cache(maxsize=8)
+def known_regions(editions: Editions = ()) -> npt.NDArray[np.bool_]:
+    """One flag per number below 1,000,000: whether it was a six-digit division code in any year, by the package's table and ``editions``."""
+    known: npt.NDArray[np.bool_] = years_known(editions) != 0
     known[list(RESIDENCE_PERMIT_REGIONS)] = True
     return known
 
@@ -105,7 +105,7 @@ class DivisionCode(Kind):
                 (present & ~numeric, "characters"),
                 (present & ~allowed[np.minimum(sizes, 255)], "length"),
                 (present & ~known_provinces()[region // 10_000], "province"),
-                (present & ~known_regions()[region], "unknown_region"),
+                (present & ~known_regions(context.divisions)[region], "unknown_region"),
             ],
             len(text),
         )
@@ -129,6 +129,13 @@ def regions_of(text: pl.Series, lengths: Sequence[int]) -> npt.NDArray[np.int64]
     """The six-digit division of each code of one of the ``lengths`` (33 -> 330000, 330203001 -> 330203); 0 for anything else."""
     sizes, _, region = _read(text)
     return np.where(np.isin(sizes, list(lengths)), region, 0)
+
+
+def fault_of_code(code: str) -> str:
+    """Why a text is no code of a list of divisions (GB/T 2260), in English; "" when it is one."""
+    if not (len(code) == 6 and code.isascii() and code.isdigit()):
+        return "a division code has six digits; towns and villages (9 and 12 digits) are no part of this list"
+    return "" if known_provinces()[int(code[:2])] else "the first two digits are no province"
 
 
 def _lengths(context: CellContext) -> Sequence[int]:

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from districtlake.standards.division_history import Editions
 from districtlake.standards.repairs import DECLARABLE, MISSING_BLANK, MISSING_SPELLING, TEXT, Repair, apply_repairs, noted, unsettled
 
 Codes = npt.NDArray[np.uint8]
@@ -92,12 +93,14 @@ def warning(reason: str) -> StatusCode:
 
 @dataclass(frozen=True)
 class CellContext:
-    """What the cells of one column are cleansed by. ``today`` is the Asia/Shanghai day of processing."""
+    """What the cells of one column are cleansed by. ``today`` is the Asia/Shanghai day of processing, ``divisions`` what
+    the catalogue knows of division codes beyond the package's table."""
 
     element: ElementLike
     item: ItemLike
     code_list: CodeListLike | None
     today: date
+    divisions: Editions = ()
 
     @property
     def unit(self) -> str:

@@ -56,10 +56,10 @@ class Uscc(Kind):
     repairs: ClassVar[tuple[Repair, ...]] = (INVISIBLE, ALL_BLANKS, APOSTROPHE, WIDTH, UPPER)
 
     def first_look(self, raw: pl.Series, context: CellContext) -> FirstLook:
-        return FirstLook(raw, self._eighteen(raw) > 0)
+        return FirstLook(raw, self._eighteen(raw, context) > 0)
 
     def judge(self, text: pl.Series, context: CellContext) -> tuple[pl.Series, Codes]:
-        codes = self._eighteen(text)
+        codes = self._eighteen(text, context)
         rest = np.flatnonzero(codes == self.number("length"))
         if rest.size:
             part = text.gather(rest)
@@ -77,11 +77,11 @@ class Uscc(Kind):
             codes[letters[mask_of(text.gather(letters).str.len_chars() != 18)]] = self.number("length")
         return text, codes
 
-    def _eighteen(self, text: pl.Series) -> Codes:
+    def _eighteen(self, text: pl.Series, context: CellContext) -> Codes:
         """Codes of the cells of 18 bytes; present cells of any other size get "length"."""
-        return codes_by_width(text, 18, self._judged, self.number("length"))
+        return codes_by_width(text, 18, lambda columns: self._judged(columns, context), self.number("length"))
 
-    def _judged(self, columns: Columns) -> Codes:
+    def _judged(self, columns: Columns, context: CellContext) -> Codes:
         values = uscc_values(columns)
         numeric = values[2:8].max(axis=0) <= 9
         well_formed = (values.max(axis=0) < len(USCC_ALPHABET)) & numeric
@@ -93,7 +93,7 @@ class Uscc(Kind):
                 (~uscc_values_check(values), "check_digit"),
                 (all_same(columns), "placeholder"),
                 (~_AUTHORITY[values[0]], "unknown_authority"),
-                (~(known_regions()[region] | (region == NATIONAL)), "unknown_region"),
+                (~(known_regions(context.divisions)[region] | (region == NATIONAL)), "unknown_region"),
                 (~org_code_columns(columns[8:17]), "org_code_check"),
             ],
             columns.shape[1],

@@ -10,16 +10,16 @@ import numpy.typing as npt
 import polars as pl
 
 from districtlake.standards.division_code import RESIDENCE_PERMIT_REGIONS, regions_of
-from districtlake.standards.division_history import FIRST_YEAR, in_use
+from districtlake.standards.division_history import FIRST_YEAR, Editions, in_use
 
 NOT_DATED = FIRST_YEAR - 1
 """Stands for "in any year"."""
 
 
-def valid_in(codes: pl.Series, years: npt.NDArray[np.int64], lengths: Sequence[int]) -> pl.Series:
+def valid_in(codes: pl.Series, years: npt.NDArray[np.int64], lengths: Sequence[int], editions: Editions = ()) -> pl.Series:
     """Boolean, one a code: it has one of ``lengths``, and its county was in use in the year beside it."""
     regions = regions_of(codes, lengths)
-    return pl.Series(in_use(regions, years) | np.isin(regions, RESIDENCE_PERMIT_REGIONS))
+    return pl.Series(in_use(regions, years, editions) | np.isin(regions, RESIDENCE_PERMIT_REGIONS))
 
 
 def year_of(day: date | None) -> int:

@@ -20,6 +20,7 @@ from expectations.own.asked_rows import AskedRows
 from expectations.own.bilingual import BilingualText
 from expectations.own.division_codes import NOT_DATED, valid_in
 from expectations.own.judged import text_of
+from expectations.surroundings import divisions
 from expectations.table import Condition, Table, Values
 
 METRIC = "column_pair_values.division_code_valid_on_date"
@@ -37,7 +38,7 @@ class ColumnPairDivisionCodeValidOnDate(AskedRows, ColumnPairMapMetricProvider):
     @column_pair_condition_partial(engine=PandasExecutionEngine)
     def _pandas(cls, column_A: pd.Series, column_B: pd.Series, lengths: Sequence[int], **kwargs: Any) -> pd.Series:
         years = np.asarray(pd.to_datetime(column_B, errors="coerce").dt.year.fillna(NOT_DATED), dtype=np.int64)
-        held = valid_in(text_of(column_A), years, tuple(lengths or LENGTHS)).to_numpy()
+        held = valid_in(text_of(column_A), years, tuple(lengths or LENGTHS), divisions()).to_numpy()
         return column_A.isna() | pd.Series(held, index=column_A.index, dtype=bool)
 
 
@@ -45,11 +46,11 @@ def fused(table: Table, domain: Values, values: Values) -> Condition:
     code, day = domain["column_A"], domain["column_B"]
     if not isinstance(table.dtype(day), (pl.Date, pl.Datetime)):
         raise Unfused("a date that is no date")
-    lengths = tuple(values.get("lengths") or LENGTHS)
+    lengths, editions = tuple(values.get("lengths") or LENGTHS), divisions()
     year = table.col(day).dt.year().cast(pl.Int64).fill_null(NOT_DATED)
 
     def judge(fields: pl.Series) -> pl.Series:
-        return valid_in(fields.struct.field("code"), fields.struct.field("year").to_numpy().astype(np.int64), lengths)
+        return valid_in(fields.struct.field("code"), fields.struct.field("year").to_numpy().astype(np.int64), lengths, editions)
 
     both = pl.struct(table.text(code).alias("code"), year.alias("year"))
     holds = both.map_batches(judge, return_dtype=pl.Boolean, is_elementwise=True)

@@ -14,7 +14,7 @@ from great_expectations.expectations.metrics.map_metric_provider import ColumnMa
 from expectations.conditions import CONDITIONS
 from expectations.own.bilingual import BilingualText
 from expectations.own.judged import Judge, conforming, fused_by, in_pandas
-from expectations.surroundings import today
+from expectations.surroundings import divisions, today
 
 METRIC = "column_values.valid_citizen_id"
 ARGUMENTS = ("accept_15_digits", "accept_residence_permits", "accept_foreigners", "region_known")
@@ -28,7 +28,7 @@ def judge_of(values: Mapping[str, Any]) -> Judge:
     refusals = {
         "legacy_15": not values.get("accept_15_digits"), "foreigner_legacy": not foreigners, "unknown_region": values.get("region_known"),
     }  # fmt: skip
-    conforms = conforming("citizen_id", today(), [code for code, refused in refusals.items() if refused])
+    conforms = conforming("citizen_id", today(), [code for code, refused in refusals.items() if refused], divisions=divisions())
     barred = [pattern for pattern, taken in ((_RESIDENT, residents), (_FOREIGNER, foreigners)) if not taken]
 
     def judge(text: pl.Series) -> pl.Series:

@@ -19,7 +19,7 @@ from expectations.conditions import CONDITIONS
 from expectations.own.bilingual import BilingualText
 from expectations.own.division_codes import valid_in, year_of
 from expectations.own.judged import Judge, fused_by, in_pandas
-from expectations.surroundings import data_date
+from expectations.surroundings import data_date, divisions
 
 METRIC = "column_values.valid_division_code"
 
@@ -27,10 +27,10 @@ METRIC = "column_values.valid_division_code"
 def judge_of(values: Mapping[str, Any]) -> Judge:
     stated = values.get("valid_on")
     day = data_date() if stated == "data_date" else None if stated is None else date.fromisoformat(str(stated))
-    year, lengths = year_of(day), tuple(values.get("lengths") or LENGTHS)
+    year, lengths, editions = year_of(day), tuple(values.get("lengths") or LENGTHS), divisions()
 
     def judge(text: pl.Series) -> pl.Series:
-        return valid_in(text, np.full(len(text), year, dtype=np.int64), lengths)
+        return valid_in(text, np.full(len(text), year, dtype=np.int64), lengths, editions)
 
     return judge
 

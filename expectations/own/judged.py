@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 
+from districtlake.standards.division_history import Editions
 from districtlake.standards.kind import CellContext
 from districtlake.standards.kinds import KINDS
 from expectations.table import Condition, Table, Values
@@ -36,16 +37,19 @@ class _Plain:
     sensitivity: str = "L4"
 
 
-def conforming(kind: str, today: date = date.max, refused: Collection[str] = (), options: Mapping[str, Any] | None = None) -> Judge:
+def conforming(
+    kind: str, today: date = date.max, refused: Collection[str] = (), options: Mapping[str, Any] | None = None, divisions: Editions = ()
+) -> Judge:
     """Cells without an error of ``kind``.
 
     Args:
         today: the day that no date in a cell may lie after.
         refused: warning codes that count as errors here.
+        divisions: editions of division codes beyond the package's.
     """
     cleanser = KINDS[kind]
     plain = _Plain(kind, kind, options=dict(options or {}))
-    context = CellContext(plain, plain, None, today)
+    context = CellContext(plain, plain, None, today, divisions)
     wrong = {code for code, meaning in cleanser.codes.items() if meaning.severity == "error"} | set(refused)
     verdicts = np.array([True, *[code not in wrong for code in cleanser.codes]])
 
