@@ -86,6 +86,7 @@ def import_list(
     source: Annotated[str | None, typer.Option("--source", help="来源，如标准号；缺省不变")] = None,
     name: Annotated[str | None, typer.Option("--name", help="名称；缺省不变")] = None,
     sheet: Annotated[str | None, typer.Option("--sheet", help="工作表：名称，或从 0 数的序号")] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="文件只列一部分：其中没有的代码保留")] = False,
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
@@ -113,11 +114,13 @@ def import_list(
     current = district.catalog.code_lists.get(list_id) or built_in(list_id)
     first = valid_from.date() if valid_from is not None else today
     divisions = list_id == DIVISIONS
+    stays = current.codes if keep and current is not None else {}
     codes = codes_of(file, list_id, Limits.of(district.settings), sheet, fault_of_code if divisions else lambda code: "")
     if divisions and list_id not in district.catalog.code_lists and source is None:
         raise OperationRefused(
             "The first version of division codes needs its source.", hint="Give --source, e.g. 民政部2026年县以上行政区划代码."
         )
+    codes = {**stays, **codes}
     new = next_version(current, list_id, codes, valid_from=first, version=version, source=source, name=name)
     differs = difference(current, new)
     users = _users(district.catalog, list_id)

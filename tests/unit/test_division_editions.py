@@ -73,6 +73,11 @@ def test_a_new_year_is_imported_used_and_taken_back(tmp_path: Path) -> None:
     was, now = rule_set(before.resources[PEOPLE], before, day).fingerprints, rule_set(people, after, day).fingerprints
     assert {rule for rule in was if was[rule] != now[rule]} == {"place.conforms", "place.plausible"}
 
+    path.write_text("代码,名称\n339902,又一新区\n", encoding="utf-8")
+    part = run.invoke(app, ["reference", "import", str(path), "--list", DIVISIONS, "--valid-from", "2028-01-01", "--keep", "--yes"])
+    assert f"新增 1，删除 0，改名 0，不变 {len(codes)}" in part.stdout
+    assert run.invoke(app, ["reference", "revert", DIVISIONS, "--yes"]).exit_code == 0
+    assert load_catalog(place.catalog_dirs).code_lists == after.code_lists
     assert run.invoke(app, ["reference", "revert", DIVISIONS, "--yes"]).exit_code == 0
     assert load_catalog(place.catalog_dirs) == before
 
