@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 
 from districtlake.catalog.models import Catalog, CodeList, Element
-from districtlake.drafting.shapes import of_total, suggest_pattern, suggest_range
+from districtlake.drafting.shapes import midnights, of_total, suggest_pattern, suggest_range, unit_of
 from districtlake.ingestion.header import normal
 from districtlake.inspection.elements import Recognised, Standards
 from districtlake.inspection.profile import ColumnProfile, profile_column
@@ -33,12 +33,6 @@ _SURNAMES = (
 )
 _PERSON = f"^[{_SURNAMES}][\\u4e00-\\u9fff]{{1,2}}$"
 _PRIVATE = r"[0-9]{15,}|1[3-9][0-9]{9}"
-_UNITS = {
-    "㎡": "平方米", "m2": "平方米", "m²": "平方米", "平米": "平方米", "平方米": "平方米", "万元": "万元", "元": "元", "人": "人", "度": "度", "个": "个",
-    "户": "户", "辆": "辆", "台": "台", "套": "套", "亩": "亩", "公顷": "公顷", "吨": "吨", "千克": "千克", "公斤": "千克", "kg": "千克", "米": "米", "m": "米",
-    "公里": "千米", "千米": "千米", "km": "千米", "℃": "℃", "%": "%", "％": "%", "天": "天", "次": "次", "所": "所", "家": "家", "亿元": "亿元",
-    "μg/m³": "μg/m³", "μg/m3": "μg/m³", "mg/m³": "mg/m³", "mg/m3": "mg/m³",
-}  # fmt: skip
 _MONEY = re.compile(r"金额|价|费|款|工资|收入|支出|造价|资金|补贴|待遇")
 _ORGANISATION = (
     r"(公司|局|委员会|中心|学院|大学|学校|医院|协会|合作社|事务所|厂|店|行|部|站|所|办|院|社|会|集团|银行|餐厅|超市)([（(].*[）)])?$"
@@ -130,7 +124,7 @@ class Chooser:
 
     # the element -----------------------------------------------------------------------------------------------------
     def _element(self, found: DraftItem, profile: ColumnProfile, cells: pl.Series) -> None:
-        unit = _unit_of(found.title)
+        unit = unit_of(found.title)
         recognised = profile.element
         if found.volatile:
             found.evidence.append("逐行递增的序号，每份文件重新编排：volatile")
@@ -180,13 +174,13 @@ class Chooser:
         elif (form := self._by_form(cells)) is not None:
             self._take(found, form[0])
             found.evidence.append(f"形如{self.catalog.elements[form[0]].name}，{of_total(round(form[1] * profile.values), profile.values)}")
-        elif (kind == "date" or (kind == "moment" and _midnights(cells))) and self._conforming(cells, "date") >= _TYPED:
+        elif (kind == "date" or (kind == "moment" and midnights(cells))) and self._conforming(cells, "date") >= _TYPED:
             later = re.search(r"止|至|到期|有效|计划|届满", title) is not None
             wanted = ("validity_date", "event_date") if later else ("event_date", "validity_date")
             self._take(found, self._general("date", *wanted))
             found.evidence.append(f"日期，{typed}")
         elif kind in ("decimal", "integer", "money") and not (kind == "integer" and IDENTIFYING.search(title)):
-            self._number(found, profile, unit, "integer" if kind == "integer" else "decimal")
+            self._number(found, profile, cells, unit, "integer" if kind == "integer" else "decimal")
             found.evidence.append(f"{'整数' if kind == 'integer' else '数值'}，{typed}")
         elif self._few_codes(found, profile, cells):
             pass
@@ -212,7 +206,7 @@ class Chooser:
                 return element.id, share
         return None
 
-    def _number(self, found: DraftItem, profile: ColumnProfile, unit: str, kind: str) -> None:
+    def _number(self, found: DraftItem, profile: ColumnProfile, cells: pl.Series, unit: str, kind: str) -> None:
         if not unit and kind == "decimal" and _MONEY.search(found.title):
             unit = "元"
         same_unit = [
@@ -222,8 +216,9 @@ class Chooser:
         general = [
             e.id for e in self.catalog.elements.values() if e.kind == kind and not e.unit and not e.object_class and e.id != "sequence_no"
         ]
-        if same_unit or general:
-            self._take(found, (same_unit or general)[0])
+        fitting = next((id_ for id_ in same_unit or general if self._conforming_to(id_, cells) >= _TYPED), "")
+        if fitting:
+            self._take(found, fitting)
         else:
             digits = max(1, len(profile.greatest.partition(".")[0].lstrip("-")), len(profile.least.partition(".")[0].lstrip("-")))
             places = max((len(shape.rpartition(".")[2]) for shape, _ in profile.patterns if "." in shape), default=2)
@@ -311,10 +306,14 @@ class Chooser:
 
     def _conforming(self, cells: pl.Series, kind: str) -> float:
         element = self._general(kind, "validity_date")
-        if not element:
-            return 0.0
-        status = KINDS[kind].clean(cells, self.context(element)).status.drop_nulls().cast(pl.String)
-        return float((status == "ok").mean() or 0) if len(status) else 0.0  # type: ignore[arg-type]
+        return self._conforming_to(element, cells) if element else 0.0
+
+    def _conforming_to(self, element: str, cells: pl.Series) -> float:
+        """The share of values the element's kind reads without an error: another's range or precision may not hold here."""
+        kind = KINDS[self.catalog.elements[element].kind]
+        status = kind.clean(cells, self.context(element)).status.drop_nulls().cast(pl.String)
+        fine = ["ok", *(code for code, status in kind.codes.items() if status.severity == "warning")]
+        return float(status.is_in(fine).mean() or 0) if len(status) else 0.0  # type: ignore[arg-type]
 
     def context(self, element: str, unit: str | None = None) -> CellContext:
         entry = self.catalog.elements[element]
@@ -365,20 +364,6 @@ def _counted(cells: pl.Series) -> tuple[pl.Series, pl.Series]:
 
 def _share(texts: pl.Series, pattern: str) -> float:
     return float(texts.str.contains(pattern).mean() or 0) if len(texts) else 0.0  # type: ignore[arg-type]
-
-
-def _midnights(cells: pl.Series) -> bool:
-    """Whether moments say no time of day: as days they lose nothing."""
-    return bool(cells.drop_nulls().str.contains(r"[T ]0?0:00(?::00(?:\.0+)?)?\s*$").all())
-
-
-def _unit_of(title: str) -> str:
-    inside = re.findall(r"[（(\[【]([^（）()\[\]【】]+)[)）\]】]", title)
-    for text in (*inside, *re.findall(r"[_/]([^_/]+)$", title)):
-        text = text.removeprefix("单位：").removeprefix("单位:").strip()
-        if text in _UNITS:
-            return _UNITS[text]
-    return ""
 
 
 def _counts_rows(title: str, cells: pl.Series, samples: pl.Series) -> bool:

@@ -10,6 +10,12 @@ import polars as pl
 
 if TYPE_CHECKING:
     from districtlake.drafting.columns import DraftItem
+_UNITS = {
+    "㎡": "平方米", "m2": "平方米", "m²": "平方米", "平米": "平方米", "平方米": "平方米", "万元": "万元", "元": "元", "人": "人", "度": "度", "个": "个",
+    "户": "户", "辆": "辆", "台": "台", "套": "套", "亩": "亩", "公顷": "公顷", "吨": "吨", "千克": "千克", "公斤": "千克", "kg": "千克", "米": "米", "m": "米",
+    "公里": "千米", "千米": "千米", "km": "千米", "℃": "℃", "%": "%", "％": "%", "天": "天", "次": "次", "所": "所", "家": "家", "亿元": "亿元",
+    "μg/m³": "μg/m³", "μg/m3": "μg/m³", "mg/m³": "mg/m³", "mg/m3": "mg/m³",
+}  # fmt: skip
 
 
 def of_total(part: int, total: int) -> str:
@@ -73,3 +79,18 @@ def _run(run: str) -> str:
     if run[0] in "9aA":
         return {"9": "[0-9]", "a": "[a-z]", "A": "[A-Z]"}[run[0]] + (f"{{{len(run)}}}" if len(run) > 1 else "")
     return re.escape(run)
+
+
+def midnights(cells: pl.Series) -> bool:
+    """Whether moments say no time of day: as days they lose nothing."""
+    return bool(cells.drop_nulls().str.contains(r"[T ]0?0:00(?::00(?:\.0+)?)?\s*$").all())
+
+
+def unit_of(title: str) -> str:
+    """The unit a title names in brackets or at its end; "" when none."""
+    inside = re.findall(r"[（(\[【]([^（）()\[\]【】]+)[)）\]】]", title)
+    for text in (*inside, *re.findall(r"[_/]([^_/]+)$", title)):
+        text = text.removeprefix("单位：").removeprefix("单位:").strip()
+        if text in _UNITS:
+            return _UNITS[text]
+    return ""

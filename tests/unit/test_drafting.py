@@ -253,3 +253,11 @@ def test_names_and_values_that_yaml_would_read_otherwise(tmp_path: Path, catalog
 def test_records_deep_in_a_document_are_declared(tmp_path: Path, catalog: Path) -> None:
     rows = ",".join(f'{{"编号":"A{at:03d}","数":{at}}}' for at in range(30))
     assert _drafted(f'{{"result":{{"data":{{"list":[{rows}]}}}}}}', "表.json", tmp_path, catalog).source["records"] == "result.data.list"
+
+
+def test_an_element_whose_precision_does_not_hold_the_numbers_is_not_taken(tmp_path: Path, catalog: Path) -> None:
+    small = _drafted("编号,浓度\n" + "".join(f"A{at:03d},{at % 90}.5\n" for at in range(60)), "浓度.csv", tmp_path, catalog)
+    write(small, catalog)
+    large = _drafted("编号,预算数\n" + "".join(f'B{at:03d},"{at + 1},234,567.89"\n' for at in range(60)), "预算.csv", tmp_path, catalog)
+    assert large.items[1].cleaned is not None
+    assert large.items[1].cleaned.value.null_count() == 0
