@@ -7,8 +7,10 @@ one long text repeated a million times is counted before it is unrolled.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -52,19 +54,50 @@ def parquet_cells(
     Args:
         recognised: called with the names before the cells are read; may raise.
     """
-    try:
+    names, _ = parquet_columns(path, name, limits)
+    recognised(names)
+    parts: list[pl.DataFrame] = []
+    odd: dict[int, str] = {}
+    begun = 0
+    for cells, places in parquet_batches(path, name, limits):
+        parts.append(cells)
+        odd.update((begun + at, "bad_escape") for at in places)
+        begun += cells.height
+    return names, pl.concat(parts), odd
+
+
+def parquet_columns(path: Path, name: str, limits: Limits) -> tuple[list[str], int]:
+    """Names of the columns and how many rows the footer promises; refuses by the footer what is too large."""
+    with _guarded(name), pq.ParquetFile(path) as file:
+        _check(file.metadata, path.stat().st_size, name, limits)
+        return [str(field.name) for field in file.schema_arrow], int(file.metadata.num_rows)
+
+
+def parquet_batches(path: Path, name: str, limits: Limits) -> Iterator[tuple[pl.DataFrame, list[int]]]:
+    """The cells as text in parts of some ten thousand rows, at least one, each with the places of rows in which something had to be shown
+    as its escape. A row group's packed pages are all that is held besides.
+
+    Raises:
+        IngestionError: as ``read_parquet``, also while the parts are read.
+    """
+    with _guarded(name):
         with pq.ParquetFile(path) as file:
-            _check(file.metadata, path.stat().st_size, name, limits)
-            names = [str(field.name) for field in file.schema_arrow]
-            recognised(names)
             strings = [field.name for field in file.schema_arrow if pa.types.is_string(field.type) or pa.types.is_binary(field.type)]
-        with pq.ParquetFile(path, read_dictionary=strings) as file:
-            cells = _cells(file, len(names), name, limits)
+            width = len(file.schema_arrow)
+        with pq.ParquetFile(path, read_dictionary=strings, pre_buffer=False) as file:
+            for cells in _cells(file, width, name, limits):
+                yield _presentable(cells)
+
+
+@contextmanager
+def _guarded(name: str) -> Iterator[None]:
+    """Arrow's errors become ours."""
+    try:
+        yield
     except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
         if "encrypt" in str(error).lower() or "decrypt" in str(error).lower():
             raise IngestionError.of("reading.encrypted", code="ingestion.encrypted", file=name) from error
         raise _damaged(name) from error
-    return names, *_presentable(cells)
 
 
 def _check(footer: Any, size: int, name: str, limits: Limits) -> None:
@@ -76,11 +109,13 @@ def _check(footer: Any, size: int, name: str, limits: Limits) -> None:
         raise _too_large(name, footer.num_rows, unpacked, limits)
 
 
-def _cells(file: Any, width: int, name: str, limits: Limits) -> pl.DataFrame:
+def _cells(file: Any, width: int, name: str, limits: Limits) -> Iterator[pl.DataFrame]:
     schema = {f"c{at}": pl.String() for at in range(width)}
-    parts = [pl.DataFrame(schema=schema)]
     size = 0
-    for batch in file.iter_batches(batch_size=_BATCH, use_threads=False):
+    given = False
+    # Each row group by itself: over several, Arrow gathers one dictionary of all their texts.
+    batches = (file.iter_batches(_BATCH, row_groups=[at], use_threads=False) for at in range(file.metadata.num_row_groups))
+    for batch in chain.from_iterable(batches):
         batch.validate(full=True)
         columns = []
         for at, column in enumerate(batch.columns):
@@ -89,8 +124,10 @@ def _cells(file: Any, width: int, name: str, limits: Limits) -> pl.DataFrame:
                 raise _too_large(name, file.metadata.num_rows, size, limits)
             columns.append(text_of(column).alias(f"c{at}"))
         frame = pl.DataFrame(columns, schema=schema) if columns else pl.DataFrame(schema=schema)
-        parts.append(frame.select(pl.when(pl.all() != "").then(pl.all())))
-    return pl.concat(parts)
+        yield frame.select(pl.when(pl.all() != "").then(pl.all()))
+        given = True
+    if not given:
+        yield pl.DataFrame(schema=schema)
 
 
 def _unrolled(column: Any) -> int:
@@ -156,14 +193,14 @@ def _inner(value: Any) -> str:
     return value.isoformat() if isinstance(value, date) else str(value)
 
 
-def _presentable(cells: pl.DataFrame) -> tuple[pl.DataFrame, dict[int, str]]:
-    r"""A NUL, which no text can hold, shows its escape \u0000."""
+def _presentable(cells: pl.DataFrame) -> tuple[pl.DataFrame, list[int]]:
+    r"""A NUL, which no text can hold, shows its escape \u0000; the places of such rows."""
     if not cells.width or not cells.height:
-        return cells, {}
+        return cells, []
     odd = cells.select(pl.any_horizontal(pl.all().str.contains("\0", literal=True))).to_series().fill_null(False).arg_true().to_list()
     if odd:
         cells = cells.with_columns(pl.all().str.replace_all("\0", "\\u0000", literal=True))
-    return cells, dict.fromkeys(odd, "bad_escape")
+    return cells, odd
 
 
 def _too_large(name: str, rows: int, size: int, limits: Limits) -> IngestionError:

@@ -13,6 +13,8 @@ from districtlake.ingestion.limits import Limits
 from districtlake.ingestion.report import RowNote
 
 _DEPTH = 5
+_BATCH = 20_000
+"""So many records lie in memory as Python's objects, some ten times as large as their texts."""
 
 
 def places_of(document: Any) -> list[tuple[str, ...]]:
@@ -39,6 +41,8 @@ class OpenCollector:
         self._file, self._limits = file, limits
         self._names: dict[str, int] = {}
         self._rows: list[tuple[int, dict[int, str]]] = []
+        self._parts: list[pl.DataFrame] = []
+        self._numbers: list[int] = []
         self._notes: list[RowNote] = []
 
     def knows(self, name: str) -> bool:
@@ -60,16 +64,27 @@ class OpenCollector:
             cells[at] = text or ""
         self._notes.extend(RowNote(None, row, reason) for reason in reasons)
         self._rows.append((row, cells))
+        if len(self._rows) == _BATCH:
+            self._flush()
 
     def finish(self) -> tuple[list[str], pl.DataFrame, list[RowNote], list[int]]:
         """Names, cells (``c0`` …), notes, and the number of each record."""
+        self._flush()
+        names = [storable(name) for name in self._names]
+        self._notes.sort(key=lambda note: note.row)
+        return names, pl.concat(self._parts, how="diagonal") if self._parts else pl.DataFrame(), self._notes, self._numbers
+
+    def _flush(self) -> None:
+        """The records so far as columns: those that came up by now; later ones are empty in them."""
+        if not self._rows:
+            return
         columns = {}
         for at in range(len(self._names)):
             texts = [self._kept(row, text) if (text := cells.get(at)) else None for row, cells in self._rows]
             columns[f"c{at}"] = pl.Series(texts, dtype=pl.String)
-        names = [storable(name) for name in self._names]
-        self._notes.sort(key=lambda note: note.row)
-        return names, pl.DataFrame(columns), self._notes, [row for row, _ in self._rows]
+        self._parts.append(pl.DataFrame(columns, height=len(self._rows)))
+        self._numbers.extend(row for row, _ in self._rows)
+        self._rows.clear()
 
     def _kept(self, row: int, text: str) -> str:
         """The text as it can be stored; where that is an escape, the record is noted."""

@@ -120,7 +120,7 @@ class Profiler:
 
     def add(self, batch: pl.DataFrame) -> None:
         first = -self.rows % self._step
-        self._kept.append(batch if self._step == 1 else batch[first:].gather_every(self._step))
+        self._kept.append(batch if self._step == 1 else _alone(batch[first:].gather_every(self._step)))
         self.rows += batch.height
 
     def profile(self, labels: Sequence[str], titles: Sequence[str], standards: Standards | None) -> TableProfile:
@@ -132,6 +132,11 @@ class Profiler:
         cells = frame.select(f"c{at}" for at in range(len(labels)) if f"c{at}" in frame.columns)
         duplicates = int(cells.is_duplicated().sum()) and cells.height - cells.n_unique() if cells.height and cells.width else 0
         return TableProfile(self.rows, frame.height, columns, _keys(cells, columns), duplicates)
+
+
+def _alone(sample: pl.DataFrame) -> pl.DataFrame:
+    """The rows with texts of their own: picked ones are views that would keep every text of their batch in memory."""
+    return pl.DataFrame(pl.from_arrow(sample.to_arrow(compat_level=pl.CompatLevel.oldest())), schema=sample.schema)
 
 
 # columns -------------------------------------------------------------------------------------------------------------

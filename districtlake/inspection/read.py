@@ -22,13 +22,13 @@ from districtlake.ingestion.json_text import Literal, storable
 from districtlake.ingestion.limits import Limits
 from districtlake.ingestion.names import is_junk
 from districtlake.ingestion.packed import extract_gzip, extract_zip, member_name, members
-from districtlake.ingestion.parquet import parquet_cells
+from districtlake.ingestion.parquet import parquet_batches, parquet_cells, parquet_columns
 from districtlake.ingestion.read import content_of, empty_file, refuse_foreign, refuse_size
 from districtlake.ingestion.report import RowNote
 from districtlake.ingestion.text import TextFile, temporary_file
 from districtlake.ingestion.workbook_guard import Told, check_workbook
 from districtlake.ingestion.xls_guard import check_xls
-from districtlake.inspection.found import Decision, FoundFile, FoundTable, Wanted
+from districtlake.inspection.found import Decision, FoundFile, FoundTable, Noted, Wanted
 from districtlake.inspection.layout import Row, arrange
 from districtlake.inspection.members import OpenCollector, places_of
 from districtlake.inspection.tables import rows_table, table_of_region
@@ -66,8 +66,13 @@ def _read(path: Path, found: FoundFile, wanted: Wanted, limits: Limits, stack: E
         _workbook(path, found, wanted, limits, "xls", Told())
     elif content == "parquet":
         found.format = "parquet"
-        names, cells, odd = parquet_cells(path, name, limits)
-        _whole(found, "", names, cells, [RowNote(None, at + 1, reason) for at, reason in odd.items()])
+        names, rows = parquet_columns(path, name, limits)
+        if names and not packed:
+            found.tables.append(_parts_table(path, name, names, rows, limits))
+        else:  # a damaged member must not keep the others of its package from being read
+            names, cells, odd = parquet_cells(path, name, limits)
+            notes = [RowNote(None, at + 1, reason) for at, reason in odd.items()]
+            found.tables.append(_whole_table("", len(found.tables), names, cells, notes))
     else:
         refuse_foreign(head, name)
         text, decision = open_decoded(path, name, wanted, _for_json(limits) if head[:1] in b"{[" else limits, stack)
@@ -165,10 +170,6 @@ def _scalar(value: Any) -> str:
     return storable(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _whole(found: FoundFile, name: str, names: list[str], cells: pl.DataFrame, notes: list[RowNote]) -> None:
-    found.tables.append(_whole_table(name, len(found.tables), names, cells, notes))
-
-
 def _whole_table(
     name: str, at: int, names: list[str], cells: pl.DataFrame, notes: Iterable[RowNote], numbers: list[int] | None = None
 ) -> FoundTable:
@@ -183,6 +184,22 @@ def _whole_table(
     table = FoundTable(name, at, list(names), (), batches, estimated_rows=frame.height)
     for note in notes:
         table.noted.odd(note)
+    return table
+
+
+def _parts_table(path: Path, name: str, names: list[str], rows: int, limits: Limits) -> FoundTable:
+    """A Parquet file, its rows read when they are asked for: a gigabyte of text stays within some hundred megabytes."""
+
+    def batches() -> Iterator[pl.DataFrame]:
+        begun = 0
+        table.noted = Noted()
+        for cells, odd in parquet_batches(path, name, limits):
+            for at in odd:
+                table.noted.odd(RowNote(None, begun + at + 1, "bad_escape"))
+            yield cells.with_columns(pl.int_range(begun + 1, begun + cells.height + 1, dtype=pl.Int64, eager=True).alias("_row"))
+            begun += cells.height
+
+    table = FoundTable("", 0, list(names), (), batches, estimated_rows=rows)
     return table
 
 
