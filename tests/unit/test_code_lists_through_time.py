@@ -32,6 +32,7 @@ def version(number: int, first: date | None, codes: dict[str, str]) -> CodeList:
     return CodeList(id="list", name="表", source="标准", version=str(number), valid_from=first, codes=codes)
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.lists(st.tuples(DAYS, LABELS), max_size=5), LABELS, DAYS, st.booleans())
 def test_the_version_in_force_by_a_naive_reading(
     imports: list[tuple[date, dict[str, str]]], base: dict[str, str], asked: date, open_: bool
@@ -51,7 +52,7 @@ def test_the_version_in_force_by_a_naive_reading(
     assert [one.version for one in told] == [by_day[asked].version]
 
 
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=12)
 @given(st.lists(LABELS, min_size=1, max_size=4))
 def test_imports_taken_back_leave_nothing(tmp_path_factory: pytest.TempPathFactory, imports: list[dict[str, str]]) -> None:
     folder = tmp_path_factory.mktemp("lists")
