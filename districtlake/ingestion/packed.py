@@ -16,7 +16,8 @@ from typing import IO
 from districtlake.errors import IngestionError
 from districtlake.ingestion.limits import Limits
 
-CHUNK = 1 << 20
+CHUNK = 1 << 18
+"""So many unpacked bytes are looked at at once: within the processor's cache."""
 _SMALL = 32 << 20  # below this a high ratio harms nobody: a workbook of empty formatted cells packs very well
 _LOCAL_HEADER = struct.Struct("<4s5H3I2H")
 
