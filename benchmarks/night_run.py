@@ -15,13 +15,15 @@ PROJECT = Path(__file__).resolve().parent.parent
 COMMAND = (sys.executable, "-c", "from districtlake.cli import main; main()")
 
 
-def command(*arguments: str, state: Path, catalogs: tuple[Path, ...] = ()) -> tuple[str, dict[str, float]]:
-    """Run ``districtlake …``; its output, and wall and CPU seconds and the largest process's peak memory."""
+def command(
+    *arguments: str, state: Path, catalogs: tuple[Path, ...] = (), variables: dict[str, str] | None = None
+) -> tuple[str, dict[str, float]]:
+    """Run ``districtlake …`` (with further environment ``variables``); its output, and wall and CPU seconds and the largest process's peak memory."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("DISTRICTLAKE_")}
     environment |= {
         "PYTHONPATH": str(PROJECT), "DISTRICTLAKE_STATE": str(state), "DISTRICTLAKE_SETTLE_SECONDS": "0",
         "DISTRICTLAKE_CATALOG": os.pathsep.join(str(folder) for folder in (PROJECT / "catalog", *catalogs)),
-    }  # fmt: skip
+    } | (variables or {})  # fmt: skip
     started = time.perf_counter()
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen([*COMMAND, *arguments], stdout=output, cwd=PROJECT, env=environment)
@@ -35,12 +37,12 @@ def command(*arguments: str, state: Path, catalogs: tuple[Path, ...] = ()) -> tu
     return text, {"wall": round(wall, 2), "cpu": round(used.ru_utime + used.ru_stime, 2), "peak_bytes": used.ru_maxrss * 1024}
 
 
-def night(state: Path, inbox: Path, catalogs: tuple[Path, ...] = ()) -> dict[str, Any]:
+def night(state: Path, inbox: Path, catalogs: tuple[Path, ...] = (), variables: dict[str, str] | None = None) -> dict[str, Any]:
     """Run the night over ``inbox`` and check its own account of it; its measurements, and where the time went.
 
     The share of orchestration is what the agencies' runs took beyond the deliveries' own processing (graph, events, checks, plots).
     """
-    text, used = command("nightly", "--json", "--deliveries", str(inbox), state=state, catalogs=catalogs)
+    text, used = command("nightly", "--json", "--deliveries", str(inbox), state=state, catalogs=catalogs, variables=variables)
     summary = json.loads(text)
     total = summary["conservation"]
     if not total["balanced"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -36,7 +37,10 @@ def spark_carrier(
     Raises ``SparkMissing``, ``SparkUnreachable``.
     """
     session = spark_session(district.settings)
-    staging = Staging(session, district.settings.state / "spark" / "staging" / f"{resource.id}-{operation}", tell)
+    below = district.settings.state / "spark" / "staging"
+    for left in below.glob(f"{resource.id}@*"):  # by a process that was killed: whoever is here holds the resource's lock
+        shutil.rmtree(left, ignore_errors=True)
+    staging = Staging(session, below / f"{resource.id}@{operation}", tell)
     try:
         with Progress(session, resource.id, tell) as progress:
             page = session.sparkContext.uiWebUrl

@@ -15,6 +15,7 @@ import polars as pl
 
 from districtlake.distributed.arrow import fetched
 from districtlake.distributed.set_work import OnSpark, quoted
+from districtlake.spark.paths import spark_path
 from districtlake.warehouse.changes import OPERATION
 from districtlake.warehouse.commit import Commits, conflict, spark_metadata
 from districtlake.warehouse.tables import address, open_table
@@ -115,7 +116,7 @@ class SparkCommits(Commits):
         settings.set(_METADATA, spark_metadata(self.operation))
         settings.set(_ATTEMPTS, "1")
         try:
-            yield address(self.lake, layer, self.resource).as_uri()
+            yield spark_path(address(self.lake, layer, self.resource))
         except PySparkException as error:
             if "Concurrent" in type(error).__name__ or "DELTA_CONCURRENT" in (error.getCondition() or ""):
                 raise conflict(layer, self.resource) from None

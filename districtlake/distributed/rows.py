@@ -24,8 +24,9 @@ from districtlake.distributed.set_work import WAS, Counted, OnSpark, quoted
 from districtlake.distributed.staging import INDEX, Staging
 from districtlake.quality.rules import OPERATION_COLUMN, Rule
 from districtlake.quality.validation import ReferenceLookup, Validator
+from districtlake.spark.paths import spark_path
 from districtlake.warehouse.changes import OPERATION, ChangeSet
-from districtlake.warehouse.tables import FINGERPRINT, key_columns, open_table, schema_of, stored_items
+from districtlake.warehouse.tables import FINGERPRINT, address, key_columns, open_table, schema_of, stored_items
 
 LINES = "lines"
 _NONE = pl.Series(INDEX, [], dtype=pl.Int64)
@@ -53,7 +54,7 @@ class RowsOnSpark:
         session = staging.session
         table = open_table(lake, "warehouse", resource.id, base)
         self.height, self.standing = staging.height, int(table.count())
-        self._current = session.read.format("delta").option("versionAsOf", base).load(table.table_uri).select(
+        self._current = session.read.format("delta").option("versionAsOf", base).load(spark_path(address(lake, "warehouse", resource.id))).select(
             *(quoted(name) for name in schema_of("warehouse", resource, catalog))
         )  # fmt: skip
         self._plan: CleansingPlan = plan_of(resource, catalog, arrival.today, arrival.as_of)

@@ -1,4 +1,4 @@
-"""A delivery beside the lake while it is carried: Parquet below ``<state>/spark/staging/<operation>``, each row with its number ``_index``.
+"""A delivery beside the lake while it is carried: Parquet below ``<state>/spark/staging/<resource>@<operation>``, each row with its number ``_index``.
 
 The driver writes ``raw`` by the one reader, in bounded memory; Spark writes ``rows`` (cleansed) and ``lines`` (what the merge takes).
 The folder must be where all workers see it, as the lake must.
@@ -7,7 +7,7 @@ The folder must be where all workers see it, as the lake must.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ import polars as pl
 from districtlake.catalog.models import Resource
 from districtlake.distributed.arrow import as_portable
 from districtlake.ingestion.read import Limits, RawDelivery, open_delivery, raw_schema
+from districtlake.spark.paths import spark_path
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -52,11 +53,10 @@ class Staging:
     def __init__(self, session: SparkSession, folder: Path, tell: Callable[[str], None] = lambda message: None):
         self.session, self.folder, self.height = session, folder, 0
         self._tell, self._tables = tell, 0
-        self.remove()  # left by a process that was killed
         (folder / "raw").mkdir(parents=True)
 
     def path(self, part: str) -> str:
-        return (self.folder / part).as_uri()
+        return spark_path(self.folder / part)
 
     def files(self, part: str) -> list[Path]:
         """What lies there, in the order in which it was written."""
@@ -85,21 +85,12 @@ class Staging:
         for number, start in enumerate(range(0, max(frame.height, 1), FILE_ROWS)):
             part = as_portable(frame.slice(start, FILE_ROWS))
             part.write_parquet(folder / f"part-{number:06d}.parquet", compression="zstd", compression_level=1)
-        return self.session.read.parquet(folder.as_uri())
+        return self.session.read.parquet(spark_path(folder))
 
     def scan(self, part: str, schema: dict[str, pl.DataType]) -> pl.LazyFrame:
         """What Spark wrote, read beside it."""
         files = self.files(part)
         return pl.scan_parquet(files) if files else pl.LazyFrame(schema=schema)
-
-    def at(self, part: str, schema: dict[str, pl.DataType], index: pl.Series, columns: Sequence[str]) -> pl.DataFrame:
-        """``columns`` and ``_index`` of the rows at ``index``, by ``_index``."""
-        wanted = index.unique().alias(INDEX).to_frame()
-        names = list(dict.fromkeys([INDEX, *columns]))
-        if wanted.height == 0:
-            return pl.DataFrame(schema={name: schema[name] for name in names})
-        scan = self.scan(part, schema).select(names).filter(pl.col(INDEX).is_between(index.min(), index.max()))
-        return scan.join(wanted.lazy(), on=INDEX, how="semi").collect(engine="streaming").sort(INDEX)
 
     def remove(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -91,7 +91,8 @@ def scan_delta(table: DeltaTable) -> pl.LazyFrame:
     if not any("%" in one for one in addresses):
         return pl.scan_delta(table)
     schema = pl.DataFrame(pa.schema(table.schema().to_arrow()).empty_table()).schema
-    return pl.scan_parquet([unquote(one) for one in addresses], schema=schema, missing_columns="insert")
+    # Spark's MERGE leaves a column of its change feed in the data files
+    return pl.scan_parquet([unquote(one) for one in addresses], schema=schema, missing_columns="insert", extra_columns="ignore")
 
 
 class DamagedFile(OSError):

@@ -59,7 +59,7 @@ def test_two_deliveries_leave_the_same_tables_as_the_embedded_engine(
     assert tables[f"quarantine/{PEOPLE}"], "the example has nothing in quarantine"
     assert tables[f"history/{PEOPLE}"], "the example ends no version"
     assert tables[f"problems/{PEOPLE}"], "the example has no problem"
-    by_spark, told_by_spark = night(tmp_path / "spark", **on_spark)
+    by_spark, told_by_spark = night(tmp_path / "区 湖@1", **on_spark)
     assert_same(tables, by_spark)
     assert told_by_spark == outcomes
 
