@@ -28,13 +28,11 @@ def run(folder: Path, state: Path, day: int, engine: str, master: str, executor_
     from expectations.validate import validate
 
     tree = ProcessTree(os.getpid())
+    spark = {"engine": engine, "spark_master": master, "spark_executor_mb": executor_mb, "spark_driver_mb": driver_mb, "spark_ui": False}
     settings = Settings(
         state=state, inbox=state / "inbox", catalog_dirs=(PROJECT_ROOT / "catalog", folder / "catalog"), settle_seconds=0, actor="benchmark",
-        engine=engine, spark_master=master, spark_executor_mb=executor_mb, spark_driver_mb=driver_mb, spark_ui=False, max_file_mb=1 << 20,
-    ) if engine == "spark" else Settings(
-        state=state, inbox=state / "inbox", catalog_dirs=(PROJECT_ROOT / "catalog", folder / "catalog"), settle_seconds=0, actor="benchmark",
         max_file_mb=1 << 20,
-    )  # fmt: skip
+    ).model_copy(update=spark if engine == "spark" else {})  # fmt: skip
     noon = datetime.fromisoformat(DAYS[day]).replace(hour=12, tzinfo=SHANGHAI)
     phases: list[tuple[float, str]] = []
 

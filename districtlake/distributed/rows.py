@@ -15,7 +15,7 @@ import polars as pl
 from districtlake.catalog.models import Catalog, Resource
 from districtlake.cleansing.plan import CleansingPlan, plan_of
 from districtlake.delivery.judge import Arrival, Judgement, asked_of, concluded, exact_duplicates
-from districtlake.delivery.operation_column import Applied, Operations, contradictions
+from districtlake.delivery.operation_column import Applied, Operations, contradictions, operations_of
 from districtlake.distributed import set_work
 from districtlake.distributed.arrow import fetched, structure
 from districtlake.distributed.judged import ROWS, JudgedOnSpark
@@ -84,8 +84,6 @@ class RowsOnSpark:
 
     def _says_nothing(self) -> bool:
         """No row has anything in the operation column."""
-        from districtlake.delivery.operation_column import operations_of
-
         for file in self._staging.files("raw"):
             found = operations_of(pl.read_parquet(file, columns=["_extra"]), self._resource, "incremental")
             if found is None or not found.absent:
