@@ -14,7 +14,8 @@ from districtlake.catalog.models import Resource
 from districtlake.delivery import ledger
 from districtlake.delivery.district import District
 from districtlake.delivery.locks import lock
-from districtlake.delivery.process import Engine, Outcome, finish_interrupted, process_resource, rebuild
+from districtlake.delivery.process import Engine, Outcome, finish_interrupted, process_resource
+from districtlake.delivery.rebuild import rebuild
 from districtlake.delivery.states import state_named
 from districtlake.errors import OperationRefused
 from districtlake.quality import delivery_rules
