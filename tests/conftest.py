@@ -12,9 +12,10 @@ import pytest
 
 from districtlake.clock import SHANGHAI, FixedClock
 from districtlake.settings import PROJECT_ROOT, Settings
+from tests.cheaper import cheaper, real_migrations
 from tests.demonstration import demonstration
 
-__all__ = ["demonstration"]
+__all__ = ["cheaper", "demonstration", "real_migrations"]
 
 if not hasattr(sys.modules["__main__"], "__file__"):
     # a worker of pytest-xdist; pyspark, which Great Expectations imports where it is installed, takes it for a doctest and ends the process

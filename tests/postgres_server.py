@@ -33,6 +33,7 @@ class Server:
     folder: Path
     user: str
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
+    _migrated: str = ""
 
     def url(self, database: str) -> str:
         return f"postgresql+psycopg2://{self.user}@/{database}?host={self.folder}"
@@ -53,6 +54,14 @@ class Server:
         name = f"t{os.getpid()}_{next(self.numbers)}"
         self.run(f"CREATE DATABASE {name}" + (f" TEMPLATE {template}" if template else ""))
         return name
+
+    def migrated(self) -> str:
+        """A database with the store's present schema, to copy."""
+        if not self._migrated:
+            name = self.fresh_database()
+            open_store(self.url(name)).close()
+            self._migrated = name
+        return self._migrated
 
 
 def binary(name: str) -> str | None:
@@ -122,12 +131,12 @@ def wait_until_up(server: Server, process: subprocess.Popen[bytes], log: Path) -
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def store_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of an empty database, once on SQLite and once on PostgreSQL."""
+    """The URL of an empty database, once on SQLite and once on PostgreSQL. (Where the test takes the open ``store``, it has the schema.)"""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path_factory.mktemp('store') / 'store.sqlite'}"
         return
     server: Server = request.getfixturevalue("postgres_server")
-    name = server.fresh_database()
+    name = server.fresh_database(server.migrated() if "store" in request.fixturenames else "")
     yield server.url(name)
     server.run(f"DROP DATABASE {name} WITH (FORCE)")
 

@@ -21,6 +21,7 @@ from districtlake.store.migrations import HEAD
 from districtlake.store.tables import APPEND_ONLY, AuditEvent, Base, Delivery, Notice, Operation, Ticket, TicketEvent
 
 pytest_plugins = ["tests.postgres_server"]
+pytestmark = pytest.mark.usefixtures("real_migrations")
 
 NOON = datetime(2026, 3, 2, 12, 0, 0, 123456, tzinfo=UTC)
 

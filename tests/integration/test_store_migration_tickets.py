@@ -17,6 +17,7 @@ from districtlake.store.tables import Ticket, TicketEvent
 from districtlake.tickets.journal import COLUMNS, rebuilt
 
 pytest_plugins = ["tests.postgres_server"]
+pytestmark = pytest.mark.usefixtures("real_migrations")
 
 OLD = """
 INSERT INTO tickets (id, number, agency, resource, delivery_id, rule_id, rule_title, dimension, severity, on_failure, kind, state,

@@ -24,6 +24,7 @@ from districtlake.store.base import Base
 from districtlake.store.engine import open_store
 
 pytest_plugins = ["tests.postgres_server"]
+pytestmark = pytest.mark.usefixtures("real_migrations")
 
 Rows = dict[str, list[dict[str, Any]]]
 AT = datetime(2026, 3, 2, 1, tzinfo=UTC)
