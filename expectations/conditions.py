@@ -12,7 +12,7 @@ import polars as pl
 from expectations import column_conditions as column
 from expectations import group_conditions as group
 from expectations.literals import Unfused
-from expectations.table import AnyCondition, Condition, Duplicates, Table, Values
+from expectations.table import AnyCondition, Condition, Duplicates, Referring, Table, Values
 from expectations.uniqueness import hashes
 
 Compiler = Callable[[Table, Values, Values], AnyCondition]
@@ -73,4 +73,6 @@ def expressions_of(condition: AnyCondition) -> tuple[pl.Expr, ...]:
         return condition.applies, condition.fails
     if isinstance(condition, Duplicates):
         return condition.applies, hashes(condition)
+    if isinstance(condition, Referring):
+        return condition.applies, *condition.key
     return condition.applies, condition.value

@@ -24,6 +24,7 @@ from great_expectations.execution_engine import PandasExecutionEngine
 from great_expectations.execution_engine.pandas_batch_data import PandasBatchData
 from great_expectations.validator.metric_configuration import MetricConfiguration
 
+from districtlake.quality.validation import ReferenceUnreadable
 from expectations import one_pass, unexpected
 from expectations.aggregates import AGGREGATES, as_gx_expects, compile_aggregate
 from expectations.conditions import compile_condition
@@ -57,7 +58,7 @@ class FusedEngine(PandasExecutionEngine):
         fell_through: seconds of each metric (by GX's id) that GX's pandas engine answered from cells.
         errors: metrics that raised, with what they raised.
         passes: how often the source was read for conditions and aggregates.
-        unreadable: why the source could not be read.
+        unreadable: why the source, or the rows it refers to, could not be read.
     """
 
     def __init__(self, *args: Any, **kwargs: Any):
@@ -75,7 +76,7 @@ class FusedEngine(PandasExecutionEngine):
         self.fell_through: dict[tuple[Any, ...], float] = {}
         self.errors: dict[tuple[Any, ...], Exception] = {}
         self.passes = 0
-        self.unreadable: SourceUnreadable | None = None
+        self.unreadable: SourceUnreadable | ReferenceUnreadable | None = None
         self._foreseen = list(foreseen)
         self._shows_cells = shows_cells
         self._answers: dict[tuple[Any, ...], Any] = {}
@@ -106,7 +107,7 @@ class FusedEngine(PandasExecutionEngine):
         known = {**(metrics or {}), **self._answers}
         try:
             self._pass(wanted, known)
-        except SourceUnreadable as error:  # GX would make it a failure of each metric
+        except (SourceUnreadable, ReferenceUnreadable) as error:  # GX would make it a failure of each metric
             self.unreadable = error
             raise
         failed = []

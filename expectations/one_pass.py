@@ -12,11 +12,12 @@ from typing import Any
 
 import polars as pl
 
+from districtlake.quality.validation import ReferenceUnreadable
 from expectations.aggregates import Aggregate
 from expectations.order import Neighbours
 from expectations.row_conditions import Mask
 from expectations.sources import Carried, Source, SourceUnreadable
-from expectations.table import AnyCondition, Condition, Duplicates, Ordered, Table, with_masks
+from expectations.table import AnyCondition, Condition, Duplicates, Ordered, Referring, Table, with_masks
 from expectations.uniqueness import duplicate_rows, hashes
 
 
@@ -51,7 +52,7 @@ def run(table: Table, verdicts: Sequence[Verdict], asked: Sequence[Asked]) -> No
         return
     try:
         _run(table, verdicts, asked)
-    except SourceUnreadable:  # nobody's fault but the table's
+    except (SourceUnreadable, ReferenceUnreadable):  # nobody's fault but the table's
         raise
     except Exception as error:  # which of them? an error of any kind: pandas' in a row condition, a parser's in a cell
         if len(verdicts) + len(asked) == 1:
@@ -73,6 +74,8 @@ def _run(table: Table, verdicts: Sequence[Verdict], asked: Sequence[Asked]) -> N
     elsewhere = {n for n, _, condition in rows if carried and isinstance(condition, Duplicates)}
     flags: list[pl.Expr] = []
     for number, _, condition in rows:
+        if isinstance(condition, Referring):
+            continue
         flags.append(condition.applies.alias(f"applies_{number}"))
         if isinstance(condition, Condition):
             flags.append(condition.fails.alias(f"fails_{number}"))
@@ -82,14 +85,14 @@ def _run(table: Table, verdicts: Sequence[Verdict], asked: Sequence[Asked]) -> N
             flags.append(hashes(condition).alias(f"hash_{number}"))
     partial = [expression.alias(f"{n}_{name}") for n, one in enumerate(asked) for name, expression in one.aggregate.parts.items()]
     columns = table.columns_behind([*flags, *partial])
-    kinds = {n: type(condition).__name__ for n, _, condition in rows if n not in elsewhere}
+    kinds = {n: type(condition).__name__ for n, _, condition in rows if n not in elsewhere and not isinstance(condition, Referring)}
     step = BatchPass(kinds, tuple(flags), tuple(partial), tuple(elsewhere), table.masks_of([*flags, *partial]))
 
     failing: dict[int, list[pl.Series]] = {number: [] for number, _, _ in rows}
     applicable = dict.fromkeys(failing, 0)
     neighbours = {number: Neighbours(condition) for number, _, condition in rows if isinstance(condition, Ordered)}
     parts: list[pl.DataFrame] = []
-    for found in _over_batches(table.source, columns, step):
+    for found in _over_batches(table.source, columns, step) if flags or partial else ():
         if found.partial is not None:
             parts.append(found.partial)
         for number, count in found.applicable.items():
@@ -100,21 +103,30 @@ def _run(table: Table, verdicts: Sequence[Verdict], asked: Sequence[Asked]) -> N
             failing[number].append(neighbours[number].failing(found.start, applies, value))
     for number, verdict, condition in rows:
         kept = _joined(failing.pop(number), pl.UInt64 if isinstance(condition, Duplicates) else pl.UInt32)
-        if not isinstance(condition, Duplicates):
+        verdict.applicable = applicable[number]
+        if isinstance(condition, Referring):
+            verdict.applicable, verdict.failing = _carrier(table).unknown(*_key_parts(table, condition), condition.known)
+        elif not isinstance(condition, Duplicates):
             verdict.failing = kept
         elif number in elsewhere:
-            assert isinstance(table.source, Carried)
-            expressions = [condition.applies, *condition.key]
-            verdict.failing = table.source.repeated(
-                table.columns_behind(expressions), KeyParts(condition.applies, condition.key, table.masks_of(expressions))
-            )
+            verdict.failing = _carrier(table).repeated(*_key_parts(table, condition))
         else:
             verdict.failing = duplicate_rows(table, condition, kept)
-        verdict.applicable = applicable[number]
     for number, one in enumerate(asked):
         prefix = f"{number}_"
         own = [frame.select(pl.col(f"{prefix}{name}").alias(name) for name in one.aggregate.parts) for frame in parts]
         one.value = one.aggregate.finish(pl.concat(own, how="vertical_relaxed"))
+
+
+def _carrier(table: Table) -> Carried:
+    assert isinstance(table.source, Carried), "only who carries the rows elsewhere refers to rows elsewhere"
+    return table.source
+
+
+def _key_parts(table: Table, condition: Duplicates | Referring) -> tuple[list[str], KeyParts]:
+    """The columns to read, and what makes the key of them."""
+    expressions = [condition.applies, *condition.key]
+    return table.columns_behind(expressions), KeyParts(condition.applies, condition.key, table.masks_of(expressions))
 
 
 def _over_batches(source: Source, columns: list[str], step: BatchPass) -> Iterator[Found]:

@@ -12,6 +12,8 @@ from typing import Any
 
 import polars as pl
 
+from districtlake.quality.validation import Elsewhere
+
 References = Mapping[Any, Any]
 """(resource, item) -> its values; what else is at hand has keys of its own, read by the functions of ``surroundings``."""
 _current: ContextVar[References] = ContextVar("expectations_references")
@@ -27,11 +29,18 @@ def references_at_hand(values: References) -> Iterator[None]:
 
 
 def referred_values(resource: str, item: str) -> pl.Series:
-    """Raises ``LookupError`` outside ``references_at_hand`` or for a resource that was not looked up."""
+    """The values of an item. Raises ``LookupError`` outside ``references_at_hand`` or for a resource that was not looked up."""
+    found = referred(resource, item)
+    return found.brought()[item] if isinstance(found, Elsewhere) else found
+
+
+def referred(resource: str, item: str) -> pl.Series | Elsewhere:
+    """``referred_values``, left where they lie: an ``Elsewhere`` has one column, named like the item."""
     try:
-        return _current.get()[(resource, item)]
+        found: pl.Series | Elsewhere = _current.get()[(resource, item)]
     except LookupError as error:
         raise LookupError(f"the values of {resource}.{item} were not looked up before validating") from error
+    return found
 
 
 def at_hand(key: tuple[Any, ...]) -> Any:

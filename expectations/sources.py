@@ -9,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 import polars as pl
 
 from districtlake.errors import ValidationFailed
+from districtlake.quality.validation import Known
 
 
 class SourceUnreadable(ValidationFailed):
@@ -56,6 +57,10 @@ class Carried(Source, Protocol):
 
     def repeated(self, columns: Sequence[str], parts: Callable[[int, pl.DataFrame], pl.DataFrame]) -> pl.Series:
         """Positions (UInt32, ascending) of the rows whose key another row has. ``parts``: ``_at`` and the key's columns of a batch's rows."""
+        ...
+
+    def unknown(self, columns: Sequence[str], parts: Callable[[int, pl.DataFrame], pl.DataFrame], known: Known) -> tuple[int, pl.Series]:
+        """How many rows ``table.Referring`` asks, and the positions (UInt32, ascending) of those that fail."""
         ...
 
 

@@ -19,6 +19,7 @@ from districtlake.policy.cycles import CYCLE_TITLES, is_lagging
 from districtlake.quality.derive import because_partial
 from districtlake.quality.rules import Rule
 from districtlake.quality.surroundings import Surroundings
+from districtlake.quality.validation import Elsewhere
 from districtlake.standards.division_history import Editions
 from expectations.references import at_hand
 
@@ -64,7 +65,12 @@ def earlier_row_counts(last: int) -> tuple[int, ...]:
 
 
 def records_of(resource: str, items: tuple[str, ...], as_of: Any) -> pl.DataFrame:
-    return cast(pl.DataFrame, at_hand(("records", resource, items, str(as_of))))
+    found = records_where_they_lie(resource, items, as_of)
+    return found.brought() if isinstance(found, Elsewhere) else found
+
+
+def records_where_they_lie(resource: str, items: tuple[str, ...], as_of: Any) -> pl.DataFrame | Elsewhere:
+    return cast("pl.DataFrame | Elsewhere", at_hand(("records", resource, items, str(as_of))))
 
 
 # the lookups ----------------------------------------------------------------------------------------------------------
@@ -134,7 +140,7 @@ def _records(rule: Rule, around: Surroundings, values: Values) -> str:
         found = around.records(resource, tuple(dict.fromkeys(items)), day)
         if found is None:
             return f"{resource} 尚未归集，无法核对"
-        if not found.height and day is not None:
+        if day is not None and found.is_empty():
             return f"{resource} 在 {day} 尚无数据，无法核对"
         values[place] = found
     return ""

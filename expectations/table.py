@@ -1,4 +1,4 @@
-"""The rows under validation as conditions and aggregates see them, and the three forms a condition can have."""
+"""The rows under validation as conditions and aggregates see them, and the four forms a condition can have."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from districtlake.quality.validation import Known
 from expectations.literals import Unfused, is_textual
 from expectations.row_conditions import Mask, selection
 from expectations.sources import Source
@@ -67,7 +68,19 @@ class Ordered:
     strictly: bool
 
 
-AnyCondition = Condition | Duplicates | Ordered
+@dataclass(frozen=True)
+class Referring:
+    """A row that ``applies`` fails when no ``known`` row has its ``key``, which is not null there.
+
+    With two keys only a row whose first is known is asked at all, and fails when its second is not.
+    """
+
+    applies: pl.Expr
+    key: tuple[pl.Expr, ...]
+    known: Known
+
+
+AnyCondition = Condition | Duplicates | Ordered | Referring
 
 
 class Table:

@@ -16,7 +16,7 @@ import polars as pl
 from districtlake.errors import DistrictLakeError, ValidationFailed
 from districtlake.quality.rules import REFERENCE_EXPECTATION, Rule
 from districtlake.quality.surroundings import Surroundings
-from districtlake.quality.validation import ReferenceLookup, ReferenceUnreadable, RuleResult, Validation
+from districtlake.quality.validation import Elsewhere, ReferenceLookup, ReferenceUnreadable, RuleResult, Validation
 from expectations import session
 from expectations.compile import check_columns, columns_of, suite_of
 from expectations.observed import observation
@@ -136,7 +136,7 @@ def run_suite(resource: str, source: Source, rules: Sequence[Rule], values: Refe
         ) from None
 
 
-def _look_up(resource: str, rule: Rule, target: tuple[str, str], references: ReferenceLookup) -> pl.Series | None:
+def _look_up(resource: str, rule: Rule, target: tuple[str, str], references: ReferenceLookup) -> pl.Series | Elsewhere | None:
     try:
         return references(*target)
     except DistrictLakeError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
@@ -65,21 +67,35 @@ class District:
         Raises:
             ReferenceUnreadable: the table does not open.
         """
-        path = address(self.lake, "warehouse", resource_id)
-        if not DeltaTable.is_deltatable(str(path)):
-            return None
-        try:
-            table = DeltaTable(str(path))
-            if table.version() == 0:  # created, never written
+        with reading_reference(resource_id):
+            table = self.reference_table(resource_id)
+            if table is None:
                 return None
             if as_of is None:
                 return scan_delta(table).select(items).collect()
             moment = end_of(as_of) - timedelta(microseconds=1)
             return history.as_of(self.lake, self.resource(resource_id), moment).select(items).collect()
-        except Exception as error:  # a damaged log, a lost file
-            raise ReferenceUnreadable(
-                f"{resource_id} 的表暂时无法打开（{type(error).__name__}），无法核对。", hint="从备份恢复该表，或检查磁盘与权限。"
-            ) from error
+
+    def reference_table(self, resource_id: str) -> DeltaTable | None:
+        """A resource's warehouse table as it stands; None when the resource was never delivered."""
+        path = str(address(self.lake, "warehouse", resource_id))
+        if not DeltaTable.is_deltatable(path):
+            return None
+        table = DeltaTable(path)
+        return table if table.version() > 0 else None  # 0: created, never written
+
+
+@contextmanager
+def reading_reference(resource_id: str) -> Iterator[None]:
+    """Whatever fails while another resource's table is read is ``ReferenceUnreadable``: a damaged log, a lost file."""
+    try:
+        yield
+    except ReferenceUnreadable:
+        raise
+    except Exception as error:
+        raise ReferenceUnreadable(
+            f"{resource_id} 的表暂时无法打开（{type(error).__name__}），无法核对。", hint="从备份恢复该表，或检查磁盘与权限。"
+        ) from error
 
 
 def open_district(settings: Settings | None = None, clock: Clock | None = None) -> District:

@@ -17,6 +17,7 @@ from districtlake.delivery.delivered_rows import Carried
 from districtlake.delivery.district import District
 from districtlake.delivery.judge import Arrival
 from districtlake.distributed.commits import SparkCommits
+from districtlake.distributed.references import ReferencesOnSpark
 from districtlake.distributed.rows import RowsOnSpark
 from districtlake.distributed.staging import StagedDelivery, Staging
 from districtlake.ingestion.read import Limits
@@ -68,7 +69,9 @@ class CarriedBySpark:
 
     def rows(self, arrival: Arrival, resource: Resource, catalog: Catalog, current: pl.DataFrame) -> RowsOnSpark:
         tell = self.progress.tell
-        return RowsOnSpark(self.staging, arrival, resource, catalog, self.district.lake, self.base["warehouse"], self.progress.begin, tell)
+        references = ReferencesOnSpark(self.staging.session, self.district)
+        base = self.base["warehouse"]
+        return RowsOnSpark(self.staging, arrival, resource, catalog, self.district.lake, base, references, self.progress.begin, tell)
 
     def commits(self, on_commit: Callable[[str], None]) -> SparkCommits:
         self.progress.begin("写入数据表")

@@ -17,7 +17,9 @@ import pyarrow as pa
 
 from districtlake.distributed import set_work
 from districtlake.distributed.arrow import OLDEST, as_portable, fetched, portable, structure
+from districtlake.distributed.references import RowsElsewhere
 from districtlake.distributed.staging import INDEX, Staging
+from districtlake.quality.validation import Known
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -91,11 +93,34 @@ class JudgedOnSpark:
         yield from (pickle.loads(one) for _, one in found)
 
     def repeated(self, columns: Sequence[str], parts: Step) -> pl.Series:
+        keys = self._keys(columns, parts)
+        if isinstance(keys, pl.DataFrame):
+            return keys.filter(keys.drop(AT).is_duplicated())[AT].cast(pl.UInt32)
+        return set_work.repeated(keys, [name for name in keys.columns if name != AT], AT).cast(pl.UInt32)
+
+    def unknown(self, columns: Sequence[str], parts: Step, known: Known) -> tuple[int, pl.Series]:
+        keys = self._keys(columns, parts)
+        if isinstance(keys, pl.DataFrame):
+            keys = self._staging.put(keys)
+        carried = self._pickled(known.keys)
+        if carried is None or not isinstance(known.rows, RowsElsewhere):
+            there = self._staging.put(known.keys(known.rows.brought()))
+        else:
+            there = known.rows.mapped(known.keys, carried)
+        try:
+            asked, failing = set_work.unknown(keys, there, AT)
+        except Exception:  # PySpark's own, or py4j's of the JVM
+            if isinstance(known.rows, RowsElsewhere):
+                known.rows.read_through()  # is it the other resource's table that cannot be read?
+            raise
+        return asked, failing.cast(pl.UInt32)
+
+    def _keys(self, columns: Sequence[str], parts: Step) -> DataFrame | pl.DataFrame:
+        """``_at`` and the key of every row to which ``parts`` applies: with Spark, or here where there is nothing to carry or no way to."""
         empty = parts(0, pl.DataFrame(schema={name: self.schema[name] for name in columns} or {"__row": pl.Null}))
         carried = self._pickled(parts)
         if self.height == 0 or carried is None:
-            keys = pl.concat([parts(start, batch) for start, batch in self.batches(columns)])
-            return keys.filter(keys.drop(AT).is_duplicated())[AT].cast(pl.UInt32)
+            return pl.concat([parts(start, batch) for start, batch in self.batches(columns)])
         pieces = self._pieces(columns)
         told, target = structure({name: portable(dtype) for name, dtype in empty.schema.items()})
 
@@ -104,8 +129,7 @@ class JudgedOnSpark:
             for start, piece in pieces(batches):
                 yield from as_portable(function(start, piece)).to_arrow(compat_level=OLDEST).cast(target).to_batches()
 
-        found = set_work.repeated(self._select(columns).mapInArrow(keyed, told), [name for name in empty.columns if name != AT], AT)
-        return found.cast(pl.UInt32)
+        return self._select(columns).mapInArrow(keyed, told)
 
     def at(self, index: pl.Series, columns: Sequence[str]) -> pl.DataFrame:
         """``columns`` and ``_index`` of the rows at ``index``, in their order."""
@@ -143,7 +167,7 @@ class JudgedOnSpark:
 
         return pieces
 
-    def _pickled(self, step: Step) -> bytes | None:
+    def _pickled(self, step: Callable[..., Any]) -> bytes | None:
         import cloudpickle
 
         try:

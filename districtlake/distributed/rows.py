@@ -20,6 +20,7 @@ from districtlake.distributed import set_work
 from districtlake.distributed.arrow import fetched, structure
 from districtlake.distributed.judged import ROWS, JudgedOnSpark
 from districtlake.distributed.kernel import KEY, RAW, READABLE, RowKernel
+from districtlake.distributed.references import ReferencesOnSpark
 from districtlake.distributed.set_work import WAS, Counted, OnSpark, quoted
 from districtlake.distributed.staging import INDEX, Staging
 from districtlake.quality.rules import OPERATION_COLUMN, Rule
@@ -36,11 +37,12 @@ class RowsOnSpark:
     """One staged delivery beside the warehouse at version ``base``.
 
     Args:
+        references: where the rows of other resources lie.
         phase: hears what begins, for people who wait. tell: hears the rest.
     """
 
     def __init__(
-        self, staging: Staging, arrival: Arrival, resource: Resource, catalog: Catalog, lake: Path, base: int,
+        self, staging: Staging, arrival: Arrival, resource: Resource, catalog: Catalog, lake: Path, base: int, references: ReferencesOnSpark,
         phase: Callable[[str], None], tell: Callable[[str], None],
     ) -> None:  # fmt: skip
         self._staging, self._arrival, self._resource, self._catalog, self._phase, self._tell = (
@@ -51,6 +53,7 @@ class RowsOnSpark:
             phase,
             tell,
         )
+        self._references = references
         session = staging.session
         table = open_table(lake, "warehouse", resource.id, base)
         self.height, self.standing = staging.height, int(table.count())
@@ -112,7 +115,7 @@ class RowsOnSpark:
         copies = self._copies(self._judging(passed_over))
         self._judged = judged = self._judging(pl.concat([passed_over, copies]))
         self._phase("按规则校验")
-        validation = validator(resource.id, judged, applicable, references)  # type: ignore[arg-type]
+        validation = validator(resource.id, judged, applicable, self._references.around(references))  # type: ignore[arg-type]
         failing = judged.index_of(validation.failures["_index"])
         exceptional = pl.concat([failing, self._unreadable(judged)]).unique().sort()
         frame, raw, columns = self._brought(judged, exceptional)

@@ -60,6 +60,20 @@ def repeated(rows: DataFrame, key: Sequence[str], place: str) -> pl.Series:
     return fetched(found)[place].cast(pl.Int64).sort()
 
 
+def unknown(asked: DataFrame, known: DataFrame, place: str) -> tuple[int, pl.Series]:
+    """What ``expectations.table.Referring`` says of the rows ``asked``: how many it asks, and ``place`` (Int64, ascending) of those that fail."""
+    from pyspark.sql import Observation
+    from pyspark.sql import functions as F
+
+    numbers = Observation()
+    if "key_1" in asked.columns:
+        asked = asked.join(known, "key_0", "left_semi")
+    counted = asked.observe(numbers, F.count(F.lit(1)).alias("asked"))
+    last = "key_1" if "key_1" in asked.columns else "key_0"
+    failing = fetched(counted.join(known.select(last), last, "left_anti").select(place))[place].cast(pl.Int64).sort()
+    return int(numbers.get["asked"]), failing
+
+
 def counts_of(staging: Staging, rows: DataFrame, column: str, among: pl.Series) -> pl.DataFrame:
     """How many rows (``count``) have each of the texts ``among`` in ``column``; those that none has are left out."""
     if among.is_empty():

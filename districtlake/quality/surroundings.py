@@ -14,10 +14,10 @@ import polars as pl
 
 from districtlake.catalog.models import CodeList
 from districtlake.policy.pack import PolicyPack
-from districtlake.quality.validation import ReferenceLookup
+from districtlake.quality.validation import Elsewhere, ReferenceLookup
 from districtlake.standards.division_history import Editions
 
-RecordLookup = Callable[[str, tuple[str, ...], date | None], pl.DataFrame | None]
+RecordLookup = Callable[[str, tuple[str, ...], date | None], pl.DataFrame | Elsewhere | None]
 """(resource id, items, day) -> these items of that resource's rows, as they stand (None) or stood at the end of an Asia/Shanghai day.
 
 None when it was never delivered. Raises ``ReferenceUnreadable`` when the table does not open, ``NotFound`` for an unknown resource.
@@ -53,7 +53,7 @@ class Surroundings:
     row_counts: tuple[int, ...] | None = None
     divisions: Editions = ()
 
-    def __call__(self, resource: str, item: str) -> pl.Series | None:
+    def __call__(self, resource: str, item: str) -> pl.Series | Elsewhere | None:
         return self.values(resource, item)
 
     @classmethod

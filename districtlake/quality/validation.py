@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 import polars as pl
 
@@ -14,7 +14,32 @@ from districtlake.quality.rules import Rule
 if TYPE_CHECKING:
     from districtlake.quality.tolerance import Baseline
 
-ReferenceLookup = Callable[[str, str], pl.Series | None]
+
+@runtime_checkable
+class Elsewhere(Protocol):
+    """Rows of another resource that lie where an engine keeps the judged rows, too: they are compared there and not brought here."""
+
+    def is_empty(self) -> bool: ...
+
+    def brought(self) -> pl.DataFrame:
+        """All of them, in this process."""
+        ...
+
+
+@dataclass(frozen=True)
+class Known:
+    """Keys that rows of another resource have.
+
+    Attributes:
+        rows: of the other resource.
+        keys: those rows -> ``key_0`` and, where a row is compared by two keys, ``key_1``; without nulls. It travels to the rows.
+    """
+
+    rows: Elsewhere
+    keys: Callable[[pl.DataFrame], pl.DataFrame]
+
+
+ReferenceLookup = Callable[[str, str], pl.Series | Elsewhere | None]
 """(resource id, item) -> the values now in that resource's warehouse table; None when it was never delivered.
 
 Raises ``ReferenceUnreadable`` when the table does not open.

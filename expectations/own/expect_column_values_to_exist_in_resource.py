@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, ClassVar
 
 import pandas as pd
@@ -11,11 +12,13 @@ from great_expectations.execution_engine import PandasExecutionEngine
 from great_expectations.expectations.expectation import ColumnMapExpectation
 from great_expectations.expectations.metrics.map_metric_provider import ColumnMapMetricProvider, column_condition_partial
 
+from districtlake.quality.validation import Elsewhere, Known
 from expectations.conditions import CONDITIONS
 from expectations.literals import is_textual
 from expectations.own.bilingual import BilingualText
-from expectations.references import referred_values
-from expectations.table import Condition, Table, Values
+from expectations.record_keys import values_as
+from expectations.references import referred, referred_values
+from expectations.table import Condition, Referring, Table, Values
 
 METRIC = "column_values.exist_in_resource"
 
@@ -32,12 +35,15 @@ class ColumnValuesExistInResource(ColumnMapMetricProvider):
         return column.isin(set(values.to_list()))
 
 
-def fused(table: Table, domain: Values, values: Values) -> Condition:
+def fused(table: Table, domain: Values, values: Values) -> Condition | Referring:
     column = domain["column"]
     dtype = pl.String() if is_textual(table.dtype(column)) else table.dtype(column)
     own = table.text(column) if isinstance(dtype, pl.String) else table.col(column)
-    known = referred_values(values["resource"], values["item"]).cast(dtype, strict=False).drop_nulls().unique()
-    return Condition.of(table.rows(domain) & table.col(column).is_not_null(), own.is_in(pl.lit(known).implode()))
+    asked = table.rows(domain) & table.col(column).is_not_null()
+    found = referred(values["resource"], values["item"])
+    if isinstance(found, Elsewhere):
+        return Referring(asked, (own,), Known(found, partial(values_as, dtype=dtype)))
+    return Condition.of(asked, own.is_in(pl.lit(values_as(found.to_frame(), dtype)["key_0"]).implode()))
 
 
 CONDITIONS[METRIC] = fused

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import Any, ClassVar, Literal
 
 import pandas as pd
@@ -15,18 +16,17 @@ from great_expectations.expectations.expectation import MulticolumnMapExpectatio
 from great_expectations.expectations.metrics.map_metric_provider import MulticolumnMapMetricProvider
 from great_expectations.expectations.metrics.map_metric_provider.multicolumn_condition_partial import multicolumn_condition_partial
 
-from districtlake.standards.match_keys import match_key
+from districtlake.quality.validation import Elsewhere, Known
 from expectations.conditions import CONDITIONS
 from expectations.literals import Unfused, is_textual
 from expectations.own.asked_rows import AskedRows
 from expectations.own.bilingual import BilingualText
 from expectations.own.judged import text_of
-from expectations.surroundings import records_of
-from expectations.table import Condition, Table, Values
+from expectations.record_keys import compared, keys_and_pairs, spelled
+from expectations.surroundings import records_of, records_where_they_lie
+from expectations.table import Condition, Referring, Table, Values
 
 METRIC = "multicolumn_values.equal_in_resource"
-_BETWEEN = "\x1f"
-_ZEROS = r"^(-?[0-9]+)(?:\.0*|(\.[0-9]*[1-9])0*)$"
 
 
 @dataclass(frozen=True)
@@ -37,36 +37,17 @@ class _Known:
     pairs: pl.Series
 
 
-def _spelled(cells: pl.Expr, dtype: pl.DataType) -> pl.Expr:
-    """One spelling for values that are equal: 10, 10.0 and 10.00; a day and its midnight."""
-    if isinstance(dtype, pl.Datetime):
-        return cells.dt.strftime("%Y-%m-%dT%H:%M:%S%.f").str.replace(r"T00:00:00(\.0*)?$", "")
-    if dtype.is_numeric() and not dtype.is_integer():
-        return cells.cast(pl.String).str.replace(_ZEROS, "${1}${2}")
-    return cells.cast(pl.String)
-
-
-def _joined(cells: Sequence[pl.Expr]) -> pl.Expr:
-    return pl.concat_str(list(cells), separator=_BETWEEN)  # null where one of them is
-
-
 def _known(found: pl.DataFrame, key: Sequence[str], item: str, way: str) -> _Known:
     """``found``: the other resource's rows, with the items of ``key`` and ``item``."""
-    texts = found.select(
-        *[_spelled(pl.col(name), found.schema[name]).alias(f"key_{n}") for n, name in enumerate(key)],
-        _spelled(pl.col(item), found.schema[item]).map_batches(lambda text: match_key(text, way), return_dtype=pl.String).alias("value"),
-    ).drop_nulls()
-    keys = _joined([pl.col(f"key_{n}") for n in range(len(key))])
-    told = texts.select(key=keys, pair=pl.concat_str(keys, pl.col("value"), separator=_BETWEEN))
-    return _Known(told["key"].unique(), told["pair"].unique())
+    told = keys_and_pairs(found, key, item, way)
+    return _Known(told["key_0"].unique(), told["key_1"].unique())
 
 
 def _asked(frame: pl.DataFrame, known: _Known, way: str) -> pl.DataFrame:
     """``asked`` and ``holds`` of texts: first the compared value, then the parts of the key."""
-    value, *parts = frame.columns
-    keys = _joined([pl.col(part) for part in parts])
-    pairs = pl.concat_str(keys, pl.col(value).map_batches(lambda text: match_key(text, way), return_dtype=pl.String), separator=_BETWEEN)
-    asked = pl.col(value).is_not_null() & keys.is_in(pl.lit(known.keys).implode())
+    value, *parts = (pl.col(name) for name in frame.columns)
+    keys, pairs = compared(value, parts, way)
+    asked = value.is_not_null() & keys.is_in(pl.lit(known.keys).implode())
     return frame.select(asked=asked.fill_null(value=False), holds=pairs.is_in(pl.lit(known.pairs).implode()).fill_null(value=False))
 
 
@@ -81,7 +62,7 @@ def _texts_in_pandas(frame: pd.DataFrame) -> pl.DataFrame:
             texts.append(series.fill_nan(None) if series.dtype.is_float() else series)
         else:
             texts.append(text_of(column).alias(name))
-    return pl.DataFrame(texts).select(_spelled(pl.col(series.name), series.dtype) for series in texts)
+    return pl.DataFrame(texts).select(spelled(pl.col(series.name), series.dtype) for series in texts)
 
 
 def _told(values: Mapping[str, Any]) -> tuple[_Known, str]:
@@ -105,15 +86,20 @@ class MulticolumnValuesEqualInResource(AskedRows, MulticolumnMapMetricProvider):
         return pd.Series((~verdicts["asked"] | verdicts["holds"]).to_numpy(), index=column_list.index, dtype=bool)
 
 
-def fused(table: Table, domain: Values, values: Values) -> Condition:
+def fused(table: Table, domain: Values, values: Values) -> Condition | Referring:
     columns = list(domain["column_list"])
     dtypes = [table.dtype(column) for column in columns]
     if any(not (is_textual(dtype) or dtype.is_integer() or isinstance(dtype, (pl.Date, pl.Datetime))) for dtype in dtypes):
         raise Unfused("a spelling of numbers that is pandas' own")
-    known, way = _told(values)
-    texts = pl.struct(
-        [_spelled(table.col(column), dtype).alias(f"part_{n}") for n, (column, dtype) in enumerate(zip(columns, dtypes, strict=True))]
-    )
+    value, *parts = [spelled(table.col(column), dtype) for column, dtype in zip(columns, dtypes, strict=True)]
+    key, item, way = values["key"], values["item"], values["normalise"]
+    found = records_where_they_lie(values["resource"], (*key, item), values["as_of"])
+    if isinstance(found, Elsewhere):
+        keys, pairs = compared(value, parts, way)
+        asked = table.rows(domain) & value.is_not_null() & keys.is_not_null()
+        return Referring(asked, (keys, pairs), Known(found, partial(keys_and_pairs, key=key, item=item, way=way)))
+    known = _known(found, key, item, way)
+    texts = pl.struct([part.alias(f"part_{n}") for n, part in enumerate((value, *parts))])
 
     def judge(what: str) -> pl.Expr:
         def of(parts: pl.Series) -> pl.Series:
