@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +21,7 @@ from districtlake.distributed.references import ReferencesOnSpark
 from districtlake.distributed.rows import RowsOnSpark
 from districtlake.distributed.staging import StagedDelivery, Staging
 from districtlake.ingestion.read import Limits
+from districtlake.spark.failures import spark_failures
 from districtlake.spark.session import spark_session
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def spark_carrier(
 ) -> Iterator[Carried]:
     """A ``delivered_rows.Carrier`` on the process's session; the composition root puts it into ``Engine.carriers`` as "spark".
 
-    Raises ``SparkMissing``, ``SparkUnreachable``.
+    Raises ``SparkMissing``, ``SparkUnreachable``; ``SparkFailed`` for whatever Spark raises within.
     """
     session = spark_session(district.settings)
     below = district.settings.state / "spark" / "staging"
@@ -43,7 +44,7 @@ def spark_carrier(
         shutil.rmtree(left, ignore_errors=True)
     staging = Staging(session, below / f"{resource.id}@{operation}", tell)
     try:
-        with Progress(session, resource.id, tell) as progress:
+        with spark_failures(), Progress(session, resource.id, tell) as progress:
             page = session.sparkContext.uiWebUrl
             tell(f"{resource.id}: Spark {session.version}, {district.settings.spark_master}" + (f", {page}" if page else ""))
             yield CarriedBySpark(district, staging, base, operation, progress, page)
@@ -103,12 +104,16 @@ class Progress:
         self._ended.set()
         if self._thread is not None:
             self._thread.join()
-        self.session.sparkContext.setJobDescription("")
+        with suppress(Exception):  # the session may have ended: that is told already
+            self.session.sparkContext.setJobDescription("")
 
     def _watch(self) -> None:
         tracker = self.session.sparkContext.statusTracker()
         while not self._ended.wait(PROGRESS_SECONDS):
-            stages = [one for number in tracker.getActiveStageIds() if (one := tracker.getStageInfo(number)) is not None]
+            try:
+                stages = [one for number in tracker.getActiveStageIds() if (one := tracker.getStageInfo(number)) is not None]
+            except Exception:  # the session has ended, and whoever works with it says so
+                return
             if stages:
                 done, tasks = sum(one.numCompletedTasks for one in stages), sum(one.numTasks for one in stages)
                 self.tell(f"{self.resource}：Spark {self.phase}，{len(stages)} 个阶段，任务 {done}/{tasks}")

@@ -7,7 +7,7 @@ operation as ``userMetadata``, where deltalake writes it as a key of its own; ``
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ import polars as pl
 
 from districtlake.distributed.arrow import fetched
 from districtlake.distributed.set_work import OnSpark, quoted
+from districtlake.spark.failures import condition_of, of_spark
 from districtlake.spark.paths import spark_path
 from districtlake.warehouse.changes import OPERATION
 from districtlake.warehouse.commit import Commits, conflict, spark_metadata
@@ -108,8 +109,6 @@ class SparkCommits(Commits):
 
     @contextmanager
     def _committed(self, layer: str) -> Iterator[str]:
-        from pyspark.errors import PySparkException
-
         if self._newest(layer) != self.base[layer]:
             raise conflict(layer, self.resource)
         settings = self._session.conf
@@ -117,13 +116,14 @@ class SparkCommits(Commits):
         settings.set(_ATTEMPTS, "1")
         try:
             yield spark_path(address(self.lake, layer, self.resource))
-        except PySparkException as error:
-            if "Concurrent" in type(error).__name__ or "DELTA_CONCURRENT" in (error.getCondition() or ""):
+        except Exception as error:
+            if of_spark(error) and "concurrent" in f"{type(error).__name__} {condition_of(error)}".lower():
                 raise conflict(layer, self.resource) from None
             raise
         finally:
-            settings.unset(_METADATA)
-            settings.unset(_ATTEMPTS)
+            with suppress(Exception):  # the session may have ended: that is told already
+                settings.unset(_METADATA)
+                settings.unset(_ATTEMPTS)
         if self._newest(layer) != self.base[layer] + 1:
             raise conflict(layer, self.resource)
         self._on_commit(layer)

@@ -5,9 +5,7 @@ What the SQL says is the caller's; here is how Spark is asked, how long it may t
 
 from __future__ import annotations
 
-import threading
-import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +14,8 @@ import polars as pl
 import pyarrow as pa
 
 from districtlake.errors import DistrictLakeError
+from districtlake.spark.failures import spark_failures
+from districtlake.spark.time_limit import TimeIsUp, within
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -25,7 +25,10 @@ DAYS = "Asia/Shanghai"
 
 
 class QueryRefused(DistrictLakeError):
-    """Spark refuses a statement or fails while it runs; tells Spark's condition, never a value."""
+    """Spark refuses a statement or fails while it runs (``spark.query``), takes too long (``spark.time``) or gives too much (``spark.rows``).
+
+    Tells Spark's condition, never a value.
+    """
 
     code = "spark.query"
 
@@ -35,14 +38,16 @@ class Queries:
 
     def __init__(self, session: SparkSession, seconds: float, rows_bytes: int):
         """``seconds``: how long one statement may run. ``rows_bytes``: how large its rows may be in the driver."""
-        self._session: Any = session.newSession()
-        self._session.conf.set("spark.sql.session.timeZone", DAYS)
+        with spark_failures():
+            self._session: Any = session.newSession()
+            self._session.conf.set("spark.sql.session.timeZone", DAYS)
         self._seconds, self._bytes = seconds, rows_bytes
         self._kept: dict[str, DataFrame] = {}
 
     def close(self) -> None:
         for frame in self._kept.values():
-            frame.unpersist()
+            with suppress(Exception):  # a session that has ended keeps nothing
+                frame.unpersist()
         self._kept.clear()
 
     def function(self, definition: str) -> None:
@@ -74,7 +79,11 @@ class Queries:
 
         def computed() -> int:
             frame = self._session.sql(sql).persist()
-            rows = int(frame.count())
+            try:
+                rows = int(frame.count())
+            except BaseException:
+                frame.unpersist()
+                raise
             if (old := self._kept.pop(name, None)) is not None:
                 old.unpersist()
             self._kept[name] = frame
@@ -88,53 +97,23 @@ class Queries:
 
         Raises:
             QueryRefused: refused, failed, stopped after ``seconds``, or larger than ``rows_bytes``.
+            SparkUnreachable, SparkFailed: as ``failures.spark_failures``; so does every method here.
         """
         table: pa.Table = self._asked(lambda: self._session.sql(sql).toArrow())
         if table.nbytes > self._bytes:
-            raise QueryRefused.of("spark.rows", mb=self._bytes // 2**20)
+            raise QueryRefused.of("spark.rows", code="spark.rows", mb=self._bytes // 2**20)
         return pl.DataFrame(table)
 
     def types_of(self, sql: str) -> dict[str, str]:
         """Columns and Spark types a statement would give; nothing is computed."""
         return self._asked(lambda: {field.name: field.dataType.simpleString() for field in self._session.sql(sql).schema.fields})
 
-    def _asked(self, work: Any) -> Any:
-        from pyspark.errors import PySparkException
-
-        tag, stopped = f"districtlake-{uuid.uuid4().hex}", threading.Event()
-
-        def stop() -> None:
-            stopped.set()
-            with suppress(Exception):  # it may have ended this moment
-                self._session.interruptTag(tag)
-
-        timer = threading.Timer(self._seconds, stop)
-        timer.daemon = True
-        self._session.addTag(tag)
-        timer.start()
+    def _asked(self, work: Callable[[], Any]) -> Any:
         try:
-            return work()
-        except PySparkException as error:
-            if stopped.is_set():
-                raise QueryRefused.of("spark.time", seconds=f"{self._seconds:g}") from None
-            raise QueryRefused.of("spark.query", condition=_condition(error)) from None
-        finally:
-            timer.cancel()
-            self._session.removeTag(tag)
-
-
-def _condition(error: Any) -> str:
-    """Spark's name of an error and its SQLSTATE: its sentences quote cells."""
-    name = next((text for told in ("getCondition", "getErrorClass") if (text := _told(error, told))), type(error).__name__)
-    state = _told(error, "getSqlState")
-    return f"{name} ({state})" if state else str(name)
-
-
-def _told(error: Any, what: str) -> str | None:
-    try:
-        return getattr(error, what)()
-    except Exception:  # of an error that came over from Java without its details
-        return None
+            with spark_failures(lambda condition: QueryRefused.of("spark.query", condition=condition)):
+                return within(self._session, self._seconds, work)
+        except TimeIsUp:
+            raise QueryRefused.of("spark.time", code="spark.time", seconds=f"{self._seconds:g}") from None
 
 
 _TYPES: Sequence[tuple[Any, str]] = (

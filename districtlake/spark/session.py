@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import shutil
+import socket
 import subprocess
 import sys
+import time
 import warnings
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from districtlake.errors import DistrictLakeError
 from districtlake.settings import Settings
+from districtlake.spark.failures import SparkUnreachable, condition_of, connected, of_spark
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -20,6 +25,10 @@ if TYPE_CHECKING:
 JARS = Path(sys.prefix) / "spark-jars"
 """Where ``make spark`` puts Delta's JARs; their names and checksums: requirements/spark-jars.txt."""
 OLDEST_JAVA = 17
+CONNECT_SECONDS = 5.0
+"""How long one master of a standalone cluster may take to accept a connection."""
+EXECUTOR_SECONDS = 60.0
+"""How long a standalone cluster may take to give the first executor."""
 LOGGING = Path(__file__).with_name("log4j2.properties")
 
 
@@ -27,13 +36,6 @@ class SparkMissing(DistrictLakeError):
     """A part of Spark is not installed here."""
 
     code = "spark.missing"
-
-
-class SparkUnreachable(DistrictLakeError):
-    """The master of the settings cannot be reached, or cannot start."""
-
-    code = "spark.unreachable"
-    retryable = True
 
 
 def missing_parts() -> list[str]:
@@ -59,27 +61,75 @@ def _java_version() -> int | None:
 
 
 def spark_session(settings: Settings) -> SparkSession:
-    """The process's session, begun on the first call.
+    """The process's session, begun on the first call, and anew where the one before has ended.
 
     Raises:
         SparkMissing: pyspark, Java or Delta's JARs are not here; says which.
-        SparkUnreachable: the master does not answer.
+        SparkUnreachable: the master does not answer, or gives no executor.
     """
     if lacking := missing_parts():
         raise SparkMissing.of("spark.missing", parts="、".join(lacking))
-    from pyspark.errors import PySparkException
     from pyspark.sql import SparkSession
 
-    if (standing := SparkSession.getActiveSession()) is not None:
-        return standing
+    if connected():
+        return SparkSession.getActiveSession() or SparkSession.builder.getOrCreate()
+    _forget()
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # workers run this environment's Python
     os.environ.setdefault("SPARK_HOME", str(_home(settings)))  # so that workers and scripts find the JARs of the package
     _quiet()
+    _answers(settings.spark_master)
     try:
         session = SparkSession.builder.config(map=configuration(settings)).getOrCreate()
-    except (PySparkException, OSError, RuntimeError) as error:
-        raise SparkUnreachable.of("spark.unreachable", master=settings.spark_master, kind=type(error).__name__) from None
-    return session
+        _executor(session, settings.spark_master)
+    except (OSError, RuntimeError) as error:
+        name = type(error).__name__
+    except Exception as error:  # Java's, as py4j hands them over: their words may be long and name machines
+        if not of_spark(error):
+            raise
+        name = condition_of(error)
+    else:
+        return session
+    _forget()
+    raise SparkUnreachable.of("spark.unreachable", master=settings.spark_master, kind=name)
+
+
+def _answers(master: str) -> None:
+    """Nothing, where one of the masters of ``spark://host:port[,host:port]`` takes a connection; Spark itself would try for a minute."""
+    addresses = re.findall(r"([^,/]+):(\d+)", master.removeprefix("spark://")) if master.startswith("spark://") else []
+    for host, port in addresses:
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_SECONDS).close()
+        except (OSError, OverflowError):
+            continue
+        return
+    if addresses:
+        raise SparkUnreachable.of("spark.unreachable", master=master, kind="no answer")
+
+
+def _executor(session: SparkSession, master: str) -> None:
+    """Waits for the first executor of a standalone cluster: without one every job would wait for ever. (A queue of YARN may be long.)"""
+    if not master.startswith("spark://"):
+        return
+    ends = time.monotonic() + EXECUTOR_SECONDS
+    java: Any = session.sparkContext._jsc
+    while java.sc().getExecutorMemoryStatus().size() < 2:  # one is the driver's
+        if time.monotonic() > ends:
+            stop_session()
+            raise SparkUnreachable.of("spark.no_executor", code="spark.no_executor", master=master, seconds=f"{EXECUTOR_SECONDS:g}")
+        time.sleep(0.2)
+
+
+def _forget() -> None:
+    """Lets go of a context that has ended, and of a Java that has: pyspark would go on asking them."""
+    from pyspark import SparkContext
+
+    stop_session()
+    gateway: Any = SparkContext._gateway
+    if gateway is not None and gateway.proc.poll() is not None:
+        gateway.shutdown()
+        if gateway.proc.stdin is not None:
+            gateway.proc.stdin.close()
+        SparkContext._gateway = SparkContext._jvm = None
 
 
 def _home(settings: Settings) -> Path:
@@ -107,11 +157,16 @@ def _quiet() -> None:
 
 
 def stop_session() -> None:
-    """End the process's session, if it has one."""
-    from pyspark.sql import SparkSession
+    """End the process's session, if it has one; also one whose Java has ended."""
+    from pyspark import SparkContext
 
-    if (standing := SparkSession.getActiveSession()) is not None:
-        standing.stop()
+    context: Any = SparkContext._active_spark_context
+    if context is None:
+        return
+    with suppress(OSError), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # it warns that Java is gone
+        context.stop()
+    SparkContext._active_spark_context = None
 
 
 def configuration(settings: Settings) -> dict[str, str]:
@@ -123,7 +178,8 @@ def configuration(settings: Settings) -> dict[str, str]:
         "spark.master": settings.spark_master,
         # errors arrive as exceptions; what the JVM logs of them quotes cells, so it is asked for, never the default
         "spark.log.level": "WARN" if os.environ.get("DISTRICTLAKE_DEBUG") == "1" else "FATAL",
-        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={LOGGING.as_uri()}",
+        # without a heap Java would linger, and whoever asks it wait for ever: it ends, and the next job begins another
+        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={LOGGING.as_uri()} -XX:+ExitOnOutOfMemoryError",
         "spark.driver.memory": f"{settings.spark_driver_mb}m",
         "spark.executor.memory": f"{settings.spark_executor_mb}m",
         "spark.jars": ",".join(str(path) for path in sorted(JARS.glob("*.jar"))),
@@ -139,6 +195,9 @@ def configuration(settings: Settings) -> dict[str, str]:
         "spark.sql.sources.parallelPartitionDiscovery.threshold": "1000",
         "spark.sql.warehouse.dir": str(work / "warehouse"),
         "spark.local.dir": str(work / "local"),
+        # a task that does not end when it is cancelled takes its executor with it, which the cluster replaces; a local session lives with it
+        "spark.task.reaper.enabled": "true",
+        "spark.task.reaper.killTimeout": "30s",
         "spark.ui.enabled": "true" if settings.spark_ui else "false",
         "spark.ui.showConsoleProgress": "false",
         # what deltalake, Polars and DuckDB cannot read is never written (docs/spark.md)
