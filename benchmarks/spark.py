@@ -18,9 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.night_run import PROJECT, night
+from benchmarks.process_tree import ProcessTree
 from benchmarks.spark_delivery import write_catalog, write_day
 
 Figures = dict[str, Any]
+NIGHT = "2026-03-04T02:00:00+08:00"
+"""Moment of the demonstration's night: its deliveries are of the two days before."""
+_OF_THE_RUN = {"unfused_seconds", "seconds", "validated_at", "run"}  # durations, an operation's own clock, the number of a run
 
 
 def side(folder: Path, state: Path, engine: str, executors: int, executor_mb: int, driver_mb: int, days: int = 2) -> list[Figures]:
@@ -46,23 +50,26 @@ def show(title: str, figures: list[Figures]) -> None:
             print("    " + "，".join(f"{name} {seconds:.1f} s" for name, seconds in one["phases"].items()), flush=True)
 
 
-def equal_tables(folder: Path, left: Path, right: Path) -> None:
-    """Every table of both states holds the same rows, whatever their order."""
+def equal_tables(left: Path, right: Path) -> int:
+    """How many tables both states have; every one of them holds the same rows, whatever their order."""
     import polars as pl
     from deltalake import DeltaTable
 
-    from benchmarks.spark_delivery import RESOURCE_ID
-    from districtlake.warehouse.tables import LAYERS, address
+    def tables(state: Path) -> list[Path]:
+        return sorted(log.parent.relative_to(state / "lake") for log in (state / "lake").rglob("_delta_log"))
 
-    for layer in LAYERS:
+    if tables(left) != tables(right):
+        raise SystemExit(f"Only one engine has {sorted(map(str, set(tables(left)) ^ set(tables(right))))}.")
+    for table in tables(left):
         frames = []
         for state in (left, right):
-            frame = pl.scan_delta(DeltaTable(str(address(state / "lake", layer, RESOURCE_ID)))).collect()
-            kept = [name for name in frame.columns if name not in ("unfused_seconds", "validated_at")]
+            frame = pl.scan_delta(DeltaTable(str(state / "lake" / table))).collect()
+            kept = [name for name in frame.columns if name not in _OF_THE_RUN]
             texts = frame.select(pl.col(name).list.join(",") if isinstance(frame.schema[name], pl.List) else pl.col(name) for name in kept)
             frames.append(texts.sort(pl.all()))
         if not frames[0].equals(frames[1]):
-            raise SystemExit(f"{layer}: the engines' tables differ.")
+            raise SystemExit(f"{table}: the engines' tables differ.")
+    return len(tables(left))
 
 
 def modelled(one: Figures, two: Figures) -> dict[str, float]:
@@ -95,7 +102,7 @@ def main() -> None:
         }
         for title, figures in runs.items():
             show(title, figures)
-        equal_tables(folder, folder / "embedded", folder / "two")
+        told["equal_tables"] = equal_tables(folder / "embedded", folder / "two")
         print("tables of both engines: equal")
         told["runs"] = runs
         told["model_wall_by_cores"] = modelled(runs["spark, one executor"][0], runs["spark, two executors"][0])
@@ -115,24 +122,30 @@ def main() -> None:
 
 
 def nights(folder: Path, size: int, memory: tuple[int, int]) -> dict[str, Any]:
+    """The demonstration's night by each engine, at one moment of a fixed clock, so that all tables can be compared."""
     from benchmarks.night_run import command
 
-    found = {}
-    for engine in ("embedded", "spark"):
+    found: dict[str, Any] = {}
+    spark = {
+        "ENGINE": "spark", "SPARK_MASTER": f"local-cluster[2,1,{memory[0]}]", "SPARK_EXECUTOR_MB": str(memory[0]),
+        "SPARK_DRIVER_MB": str(memory[1]), "SPARK_UI": "0",
+    }  # fmt: skip
+    for engine, changes in (("embedded", {}), ("spark", spark)):
         state = folder / f"night-{engine}"
+        variables = {f"DISTRICTLAKE_{name}": value for name, value in {**changes, "CLOCK": NIGHT}.items()}
         command("demo", "generate", "--days", "2", "--size", str(size), state=state)
-        settings = {
-            "ENGINE": engine,
-            "SPARK_MASTER": f"local-cluster[2,1,{memory[0]}]",
-            "SPARK_EXECUTOR_MB": str(memory[0]),
-            "SPARK_UI": "0",
-        }
-        variables = {f"DISTRICTLAKE_{name}": value for name, value in settings.items()} if engine == "spark" else {}
+        tree = ProcessTree(os.getpid())
         found[engine] = night(state, state / "demo" / "inbox", variables=variables)
+        tree.look()
+        tree.end()
+        found[engine]["cpu"] = tree.cpu
         print(
-            f"night, {engine}: {found[engine]['wall']:.1f} s, {found[engine]['deliveries']} deliveries, {found[engine]['rows']:,} rows",
+            f"night, {engine}: {found[engine]['wall']:.1f} s, {tree.cpu:.1f} CPU s, {found[engine]['deliveries']} deliveries,"
+            f" {found[engine]['rows']:,} rows",
             flush=True,
         )
+    found["equal_tables"] = equal_tables(folder / "night-embedded", folder / "night-spark")
+    print(f"{found['equal_tables']} tables of both nights, marts included: equal")
     return found
 
 
