@@ -181,6 +181,10 @@ class _Run:
                     next(p for p in pairings_of(comparison, self.district.catalog, values) if p.left.name == left.name), blank
                 )
             except DistrictLakeError as error:
+                if error.retryable:  # a connection that was lost: the next comparison makes another
+                    self._stack.close()
+                    self._carriers.clear()
+                    self._unreadable.clear()
                 one = replace(blank, reason=str(error))
             except Exception as error:  # its words may quote a value
                 self._stack.close()  # a connection that failed is not used again

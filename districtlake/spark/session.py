@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from districtlake.errors import DistrictLakeError
 from districtlake.settings import Settings
-from districtlake.spark.failures import SparkUnreachable, condition_of, connected, of_spark
+from districtlake.spark.failures import SparkFailed, SparkUnreachable, condition_of, connected, of_spark
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -65,7 +65,7 @@ def spark_session(settings: Settings) -> SparkSession:
 
     Raises:
         SparkMissing: pyspark, Java or Delta's JARs are not here; says which.
-        SparkUnreachable: the master does not answer, or gives no executor.
+        SparkUnreachable: the master does not answer, or gives no executor. SparkFailed: its scratch folder cannot be written.
     """
     if lacking := missing_parts():
         raise SparkMissing.of("spark.missing", parts="、".join(lacking))
@@ -79,7 +79,12 @@ def spark_session(settings: Settings) -> SparkSession:
     _quiet()
     _answers(settings.spark_master)
     try:
-        session = SparkSession.builder.config(map=configuration(settings)).getOrCreate()
+        configured = configuration(settings)
+    except OSError as error:
+        folder = settings.state / "spark"
+        raise SparkFailed.of("spark.disk", code="spark.disk", retryable=True, condition=type(error).__name__, folder=folder) from None
+    try:
+        session = SparkSession.builder.config(map=configured).getOrCreate()
         _executor(session, settings.spark_master)
     except (OSError, RuntimeError) as error:
         name = type(error).__name__
@@ -108,7 +113,7 @@ def _answers(master: str) -> None:
 
 def _executor(session: SparkSession, master: str) -> None:
     """Waits for the first executor of a standalone cluster: without one every job would wait for ever. (A queue of YARN may be long.)"""
-    if not master.startswith("spark://"):
+    if not master.startswith(("spark://", "local-cluster")):
         return
     ends = time.monotonic() + EXECUTOR_SECONDS
     java: Any = session.sparkContext._jsc

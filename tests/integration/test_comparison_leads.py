@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,10 +15,12 @@ import pytest
 from sqlalchemy import select
 
 from districtlake.clock import FixedClock
+from districtlake.comparison import compare as comparing
 from districtlake.comparison import record
 from districtlake.comparison.compare import compare, due_comparisons
 from districtlake.delivery.district import District, open_district
 from districtlake.errors import NotFound
+from districtlake.spark.failures import SparkUnreachable
 from districtlake.store.tables import Ticket
 from districtlake.tickets.dispositions import confirm_correct, revoke_waivers
 from districtlake.tickets.machine import Actor
@@ -241,3 +244,28 @@ def test_the_record_and_the_words_of_failures_hold_no_values(district: District)
     with pytest.raises(NotFound, match="没有比对"):
         compare(district, ["nothing"])
     assert read_leads(district.lake).filter(pl.col("file").is_null()).height == 0
+
+
+def test_a_connection_that_is_lost_fails_one_comparison_and_not_those_after_it(district: District, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_comparison(district.settings.catalog_dirs[0], YAML.replace("code: T1", "code: T2"), "others")
+    opened = open_district(district.settings, clock=district.clock)
+    real, given = comparing.carrier, list[str]()
+
+    @contextmanager
+    def first_lost(*asked: Any) -> Iterator[Any]:
+        given.append("carrier")
+        with real(*asked) as carried:
+            if len(given) == 1:
+                monkeypatch.setattr(carried, "source", lost)
+            yield carried
+
+    def lost(*_: object) -> None:
+        raise SparkUnreachable("lost")
+
+    monkeypatch.setattr(comparing, "carrier", first_lost)
+    try:
+        done = compare(opened)
+    finally:
+        opened.store.close()
+    assert [one.outcome for one in done] == ["failed", "compared"]
+    assert len(given) == 2
