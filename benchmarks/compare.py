@@ -11,12 +11,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import statistics
-import tempfile
 from pathlib import Path
 from typing import Any
 
+from benchmarks.scratch import scratch
 from benchmarks.way import child
 
 SIDES = ("ours", "duckdb", "pandas")
@@ -45,16 +44,12 @@ def main() -> None:
     asked = parser.parse_args()
     runs: list[dict[str, dict[str, dict[str, Any]]]] = []
     for number in range(max(asked.repeat, 1)):
-        folder = Path(tempfile.mkdtemp(prefix="bench-compare-"))
-        try:
+        with scratch("compare", keep=asked.keep) as folder:
             child("compare_data", str(folder), "first", str(asked.rows), str(asked.different), str(asked.seed))
             run = {NIGHTS[0]: night(folder, number, NIGHTS[0])}
             child("compare_data", str(folder), "change", str(asked.rows), str(asked.changed), str(asked.seed))
             run[NIGHTS[1]] = night(folder, number, NIGHTS[1])
             runs.append(run)
-        finally:
-            if not asked.keep:
-                shutil.rmtree(folder, ignore_errors=True)
     figures: dict[str, dict[str, dict[str, Any]]] = {}
     for name in NIGHTS:
         print(

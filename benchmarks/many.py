@@ -10,11 +10,9 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-import sys
-import tempfile
-from pathlib import Path
 
 from benchmarks.night_run import HEADING, night, show
+from benchmarks.scratch import scratch
 from benchmarks.way import child
 from benchmarks.way_delivery_names import DAYS
 
@@ -28,8 +26,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=20260302)
     parser.add_argument("--keep", action="store_true", help="leave the folder with deliveries and state")
     asked = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="bench-many-"))
-    try:
+    with scratch("many", keep=asked.keep) as folder:
         print(f"{asked.resources} resources of {asked.rows:,} rows x {asked.columns} columns, {asked.agencies} agencies", flush=True)
         numbers = (asked.resources, asked.rows, asked.columns, asked.agencies, asked.seed)
         child("many_deliveries", str(folder), *map(str, numbers))
@@ -46,11 +43,6 @@ def main() -> None:
         show("nothing new", figures["idle"])
         parameters = {name: getattr(asked, name) for name in ("resources", "rows", "columns", "agencies", "seed")}
         print("\n" + json.dumps({"benchmark": "many", **parameters, "figures": figures}))
-    finally:
-        if asked.keep:
-            print(f"kept: {folder}", file=sys.stderr)
-        else:
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

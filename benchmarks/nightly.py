@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
-import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from benchmarks.night_run import HEADING, command, night, show
+from benchmarks.scratch import scratch
 
 
 def one_size(folder: Path, size: int, days: int, seed: int) -> dict[str, dict[str, Any]]:
@@ -40,8 +38,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=20260302)
     parser.add_argument("--keep", action="store_true", help="leave the folders with deliveries and state")
     asked = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="bench-nightly-"))
-    try:
+    with scratch("nightly", keep=asked.keep) as folder:
         print(HEADING, flush=True)
         figures = {str(asked.size): one_size(folder, asked.size, asked.days, asked.seed)}
         ratio: dict[str, float] = {}
@@ -53,11 +50,6 @@ def main() -> None:
             print(f"\n{asked.times} times the size: {ratio['wall']:.1f} times the wall seconds, {ratio['cpu']:.1f} times the CPU seconds")
         parameters = {name: getattr(asked, name) for name in ("size", "times", "days", "seed")}
         print("\n" + json.dumps({"benchmark": "nightly", **parameters, "ratio": ratio, "figures": figures}))
-    finally:
-        if asked.keep:
-            print(f"kept: {folder}", file=sys.stderr)
-        else:
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

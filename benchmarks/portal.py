@@ -16,11 +16,9 @@ import math
 import os
 import random
 import re
-import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections import defaultdict
@@ -31,6 +29,7 @@ from urllib.parse import urlencode
 
 from benchmarks.night_run import COMMAND, PROJECT
 from benchmarks.portal_store import User, fill, people
+from benchmarks.scratch import scratch
 from districtlake.delivery.district import open_district
 from districtlake.settings import Settings
 
@@ -209,8 +208,7 @@ def main() -> None:
     ):  # fmt: skip
         parser.add_argument(f"--{name}", type=kind, default=value)
     asked = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="bench-portal-"))
-    try:
+    with scratch("portal") as folder:
         settings = Settings(state=folder / "state", inbox=folder / "state" / "inbox", actor="benchmark")
         district = open_district(settings)
         print(f"{asked.tickets:,} tickets, {asked.problems:,} open problems; {asked.users} users, {asked.think:g} s think time", flush=True)
@@ -228,8 +226,6 @@ def main() -> None:
             server.terminate()
             server.wait(30)
         raise SystemExit(tell(taken, cpu, vars(asked)))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def tell(taken: Taken, cpu: float, parameters: dict[str, Any]) -> int:

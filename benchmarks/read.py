@@ -15,10 +15,10 @@ import json
 import shutil
 import statistics
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
+from benchmarks.scratch import scratch
 from benchmarks.way import child
 
 SIDES = {
@@ -77,9 +77,8 @@ def main() -> None:
     parser.add_argument("--keep", action="store_true", help="leave the folder with the files")
     asked = parser.parse_args()
     repeat = max(asked.repeat, 1)
-    folder = Path(tempfile.mkdtemp(prefix="bench-read-"))
     figures: dict[str, Any] = {}
-    try:
+    with scratch("read", keep=asked.keep) as folder:
         plan = (
             ("csv", asked.rows, ("utf8", "gb18030", "breaks")),
             ("xlsx", asked.excel_rows, ("book",)),
@@ -108,11 +107,6 @@ def main() -> None:
             "benchmark": "read", "rows": asked.rows, "excel_rows": asked.excel_rows, "large": asked.large, "digits": asked.digits,
             "columns": 21, "seed": asked.seed, "repeat": repeat, "figures": figures,
         }))  # fmt: skip
-    finally:
-        if asked.keep:
-            print(f"kept: {folder}", file=sys.stderr)
-        else:
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

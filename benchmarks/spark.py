@@ -13,12 +13,12 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from benchmarks.night_run import PROJECT, night
 from benchmarks.process_tree import ProcessTree
+from benchmarks.scratch import scratch
 from benchmarks.spark_delivery import write_catalog, write_day
 
 Figures = dict[str, Any]
@@ -87,10 +87,9 @@ def main() -> None:
     parser.add_argument("--driver-mb", type=int, default=1536)
     parser.add_argument("--night", type=int, default=0, help="residents of the demonstration's night on both engines; 0: none")
     asked = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="bench-spark-"))
     memory = (asked.executor_mb, asked.driver_mb)
     told: dict[str, Any] = {"benchmark": "spark", "rows": asked.rows, "executor_mb": asked.executor_mb}
-    try:
+    with scratch("spark") as folder:
         write_catalog(folder / "catalog")
         for day in (0, 1):
             write_day(folder, day, asked.rows)
@@ -117,8 +116,6 @@ def main() -> None:
         if asked.night:
             told["night"] = nights(folder, asked.night, memory)
         print(json.dumps(told, ensure_ascii=False))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def nights(folder: Path, size: int, memory: tuple[int, int]) -> dict[str, Any]:

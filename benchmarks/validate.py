@@ -19,10 +19,10 @@ import json
 import shutil
 import statistics
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
+from benchmarks.scratch import scratch
 from benchmarks.validate_rules import RULES
 from benchmarks.validate_side import IN_PRODUCT, MODULES
 from benchmarks.way import child
@@ -123,8 +123,7 @@ def main() -> None:
     asked = parser.parse_args()
     if asked.peers and shutil.which(asked.peers) is None:
         parser.error(f"there is no {asked.peers}; make bench-validate installs the peers, or leave --peers out")
-    folder = Path(tempfile.mkdtemp(prefix="bench-validate-"))
-    try:
+    with scratch("validate", keep=asked.keep) as folder:
         print(f"{asked.rows:,} rows x {asked.columns} columns, {len(RULES)} rules, seed {asked.seed}", flush=True)
         figures, said = beside_peers(folder, asked.rows, asked.columns, asked.seed, max(asked.repeat, 1), asked.peers)
         show(figures, said)
@@ -148,11 +147,6 @@ def main() -> None:
             "benchmark": "validate", "rows": asked.rows, "columns": asked.columns, "rules": len(RULES), "seed": asked.seed,
             "repeat": asked.repeat, "peers": bool(asked.peers), **told,
         }))  # fmt: skip
-    finally:
-        if asked.keep:
-            print(f"kept: {folder}", file=sys.stderr)
-        else:
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks.scratch import scratch
 from benchmarks.way_delivery_names import AGENCY, CHECKED_ON, DAYS, RESOURCE, effective
 
 SIDES = ("ours", "by_hand")
@@ -132,8 +133,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=20260302)
     parser.add_argument("--keep", action="store_true", help="leave the folder with data and tables")
     asked = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="bench-way-"))
-    try:
+    with scratch("way", keep=asked.keep) as folder:
         print(
             f"{asked.rows:,} rows x {asked.columns} columns, {asked.kind} {asked.form}, {asked.faults:.1%} faulty, seed {asked.seed}",
             flush=True,
@@ -160,11 +160,6 @@ def main() -> None:
                 }
             )
         )  # fmt: skip
-    finally:
-        if asked.keep:
-            print(f"kept: {folder}", file=sys.stderr)
-        else:
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":
