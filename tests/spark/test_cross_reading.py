@@ -23,7 +23,7 @@ from tests.small_marts import process
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(missing_parts()), reason="left out: Spark is not installed here (make spark)")]
+pytestmark = [pytest.mark.skipif(bool(missing_parts()), reason="left out: Spark is not installed here (make spark)")]
 MASTER = os.environ.get("TEST_SPARK_MASTER", "local[2]")
 
 STREETS = ("鼓楼街道", "江厦街道", "望春 街道/西=一", None)
@@ -83,7 +83,7 @@ def by_spark(session: SparkSession, path: Path) -> pl.DataFrame:
     return frame.with_columns(pl.col("seen").dt.convert_time_zone("UTC"))
 
 
-@pytest.mark.parametrize("partitioned", [False, True])
+@pytest.mark.parametrize("partitioned", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_what_spark_writes_three_readers_read(session: SparkSession, tmp_path: Path, partitioned: bool) -> None:
     path = tmp_path / "by_spark"
     writer = sent(session, ROWS).write.format("delta")
@@ -94,6 +94,7 @@ def test_what_spark_writes_three_readers_read(session: SparkSession, tmp_path: P
         assert scan_delta(DeltaTable(str(path))).collect().schema == ROWS.schema
 
 
+@pytest.mark.slow
 def test_a_table_that_spark_merged_into_updated_and_deleted_from_stays_readable(session: SparkSession, tmp_path: Path) -> None:
     path = tmp_path / "merged"
     sent(session, ROWS).write.format("delta").option("delta.enableChangeDataFeed", "true").option("delta.checkpointInterval", "2").save(
@@ -129,7 +130,7 @@ def test_a_table_that_spark_merged_into_updated_and_deleted_from_stays_readable(
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("partitioned", [False, True])
+@pytest.mark.parametrize("partitioned", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_what_deltalake_writes_spark_reads_and_merges_into(session: SparkSession, tmp_path: Path, partitioned: bool) -> None:
     path = tmp_path / "by_deltalake"
     write_deltalake(str(path), ROWS, partition_by=["street"] if partitioned else None, configuration={"delta.enableChangeDataFeed": "true"})
@@ -141,6 +142,7 @@ def test_what_deltalake_writes_spark_reads_and_merges_into(session: SparkSession
         assert read(path).sort("编号")["amount"].to_list() == wanted, read.__name__
 
 
+@pytest.mark.slow
 def test_a_table_of_the_warehouse_is_read_and_merged_into_by_spark_and_goes_on(session: SparkSession, tmp_path: Path) -> None:
     district = open_small(tmp_path)
     try:
@@ -171,6 +173,7 @@ def test_a_table_of_the_warehouse_is_read_and_merged_into_by_spark_and_goes_on(s
         district.store.close()
 
 
+@pytest.mark.slow
 def test_each_side_holds_to_the_other_sides_check_constraints(session: SparkSession, tmp_path: Path) -> None:
     from py4j.protocol import Py4JJavaError
 

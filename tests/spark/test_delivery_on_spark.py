@@ -50,7 +50,13 @@ def night(folder: Path, **changes: Any) -> tuple[Any, Any]:
         district.store.close()
 
 
-@pytest.mark.parametrize("by_spark_rows", [0, commits.BY_SPARK_ROWS], ids=["every-commit-by-spark", "small-commits-by-deltalake"])
+@pytest.mark.parametrize(
+    "by_spark_rows",
+    [
+        pytest.param(0, id="every-commit-by-spark"),
+        pytest.param(commits.BY_SPARK_ROWS, id="small-commits-by-deltalake", marks=pytest.mark.slow),
+    ],
+)
 def test_two_deliveries_leave_the_same_tables_as_the_embedded_engine(
     tmp_path: Path, on_spark: dict[str, object], by_spark_rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
