@@ -7,11 +7,13 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from districtlake.clock import SHANGHAI, FixedClock
 from districtlake.settings import PROJECT_ROOT, Settings
+from tests import schedule
 from tests.cheaper import cheaper, real_migrations
 from tests.demonstration import demonstration
 
@@ -30,6 +32,17 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in [name for name in os.environ if name.startswith("DISTRICTLAKE_") and name != "DISTRICTLAKE_SHARED_DATA"]:
         del os.environ[name]
     os.environ["DAGSTER_DISABLE_TELEMETRY"] = "1"
+
+
+@pytest.hookimpl(trylast=True)  # after the shuffling
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    schedule.check_groups(items)
+    items[:] = schedule.in_order(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    return schedule.LongestFirst(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")

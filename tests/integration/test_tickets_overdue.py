@@ -312,6 +312,7 @@ def test_the_package_has_a_line_without_rows(district: District, tmp_path: Path)
     assert "第二十六条" in guide
 
 
+@pytest.mark.usefixtures("real_migrations")
 def test_tickets_of_before_survive_the_migration(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The table is rebuilt on SQLite: its rows, the events that refer to them, and the refusal of unknown kinds stay."""
     from alembic import command
