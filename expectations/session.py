@@ -13,6 +13,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property
+from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from expectations.kept_configurations import kept
@@ -40,7 +42,7 @@ def load() -> None:
     logging.getLogger("great_expectations").setLevel(logging.CRITICAL + 1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        with _without_pyspark():
+        with _without_pyspark(), _when_used("scipy.stats", "altair"):
             import great_expectations  # noqa: F401
 
         from expectations.own import register
@@ -60,6 +62,28 @@ def _without_pyspark() -> Iterator[None]:
     finally:
         del sys.modules["pyspark"]
         sys.modules.update(hidden)
+
+
+class _Later(ModuleType):
+    """Stands for a module until something in it is asked for."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(import_module(self.__name__), name)
+
+
+@contextmanager
+def _when_used(*names: str) -> Iterator[None]:
+    """GX imports these for a handful of statistical expectations and their charts, a quarter of its own import: they are loaded when one
+    of those is first used. Whoever else imports them gets the modules themselves."""
+    absent = [name for name in names if name not in sys.modules]
+    sys.modules.update({name: _Later(name) for name in absent})
+    try:
+        yield
+    finally:
+        for name in absent:
+            del sys.modules[name]
 
 
 def new_context() -> EphemeralDataContext:

@@ -115,6 +115,8 @@ def _place_taken(place: Place) -> None:
 
 
 _GX = """
+from expectations.session import load
+load()
 from great_expectations.core.validation_definition import ValidationDefinition
 whole = ValidationDefinition.run
 def run(self, *arguments, **named):

@@ -21,6 +21,8 @@ TOGETHER = {
 LONGEST = (
     "tests/spark",
     "tests/integration/test_engineers_day.py",
+    "tests/browser/test_dagster_ui.py",
+    "tests/browser/test_portal.py",
     "tests/integration/test_daemon.py",
     "tests/integration/test_broken_ten_ways.py",
     "tests/integration/test_nightly.py",
@@ -30,6 +32,10 @@ LONGEST = (
     "tests/integration/test_crash.py",
     "tests/integration/test_ground_truth.py",
     "tests/integration/test_marts_pandas.py",
+    "tests/property/test_delivery_laws.py",
+    "tests/property/test_cleansing_properties.py",
+    "tests/integration/test_operations.py",
+    "tests/integration/test_tickets_raise.py",
 )
 """Files (or folders) of more than twenty seconds, the longest first. ``make test TESTS='--durations=60 tests'`` tells."""
 

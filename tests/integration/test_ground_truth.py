@@ -34,7 +34,8 @@ CHOSEN = [CHANCE.randrange(1, 2**31) for _ in range(4)]
 @pytest.mark.parametrize(
     ("seed", "size", "days"),
     [
-        (SHIPPED_SEED, 300, 5),
+        (SHIPPED_SEED, 300, 3),
+        pytest.param(SHIPPED_SEED, 300, 5, marks=pytest.mark.slow),
         pytest.param(CHOSEN[0], 100, 3, marks=pytest.mark.slow),
         *(pytest.param(seed, 400, 5, marks=pytest.mark.slow) for seed in CHOSEN[1:]),
     ],

@@ -32,7 +32,7 @@ from districtlake.warehouse.tables import address, item_types, schema_of
 from tests.small_marts import passing
 
 NOW = FixedClock(datetime(2026, 3, 6, 4, tzinfo=UTC))
-EXAMPLES = 40 if os.environ.get("TEST_ALL") else 4
+EXAMPLES = 40 if os.environ.get("TEST_ALL") else 2
 Table = dict[tuple[object, ...], dict[str, object]]
 
 
