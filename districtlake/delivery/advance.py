@@ -28,9 +28,9 @@ from districtlake.warehouse.tables import item_types, key_columns, schema_of
 
 @dataclass(frozen=True)
 class Tables:
-    """The three tables of present state (schemas: ``warehouse.tables.schema_of``)."""
+    """The three tables of present state (schemas: ``warehouse.tables.schema_of``). ``current``: a frame, or what an engine has in its place."""
 
-    current: pl.DataFrame
+    current: Any
     quarantine: pl.DataFrame
     register: pl.DataFrame
 
@@ -61,7 +61,7 @@ def advance(
 
     Args:
         at: the moment of processing (for results and the problem register).
-        rows: the delivery's rows where they are not ``arrival.raw``; ``tables.current`` is not looked at then.
+        rows: the delivery's rows beside ``tables.current``; by default ``arrival.raw`` beside a frame.
     """
     rules, day = rules_of(resource, catalog), local_date(at)
     prints = {rule.id: fingerprint_of(rule, resource, catalog) for rule in rules}

@@ -1,6 +1,7 @@
 """The rows of one delivery, and all that has to see every one of them at once. ``advance`` asks; where the rows lie, an engine knows.
 
-What ``advance`` decides beyond that needs only the exceptional rows (those that break a rule), whichever engine carries the others.
+What ``advance`` decides beyond that needs only the exceptional rows (those that break a rule), whichever engine carries the others. The warehouse's
+table is what the engine takes for one: a Polars frame, or what it has in its place, which tells its ``height``.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from districtlake.ingestion.read import Limits, RawDelivery, read_file
 from districtlake.quality.rules import Rule
 from districtlake.quality.validation import ReferenceLookup, Validator
 from districtlake.warehouse import changes as change_sets
-from districtlake.warehouse.commit import Commits
+from districtlake.warehouse.commit import Commits, read_as_catalogued
 from districtlake.warehouse.tables import key_columns, schema_of, stored_items
 
 Reader = Callable[[Path, str, Resource, Limits], RawDelivery]
@@ -69,30 +70,40 @@ class DeliveredRows(Protocol):
         """``operation_column.contradictions`` with the warehouse before."""
         ...
 
-    def after(self, changes: change_sets.ChangeSet) -> pl.DataFrame:
-        """The warehouse after the changes; without rows where only its commit makes it."""
+    def after(self, changes: change_sets.ChangeSet) -> Any:
+        """The warehouse after the changes (``warehouse.changes.apply``), as ``Carried.rows`` takes it."""
         ...
 
 
 class Carried(Protocol):
-    """One delivery on an engine.
+    """One operation on an engine: a delivery, or several folded one after the other.
 
     Attributes:
         page: address of the engine's own page, where it has one.
-        holds_table: whether the warehouse's rows are to be loaded for it.
     """
 
     @property
     def page(self) -> str | None: ...
 
-    @property
-    def holds_table(self) -> bool: ...
+    def table(self, version: int | None) -> Any:
+        """The warehouse at a version in the columns of the catalogue as it now is; None: without a row."""
+        ...
 
     def read(self, path: Path, name: str, resource: Resource, limits: Limits) -> RawDelivery:
         """``read_file``; where the rows stay with the engine, the frame returned has none."""
         ...
 
-    def rows(self, arrival: Arrival, resource: Resource, catalog: Catalog, current: pl.DataFrame) -> DeliveredRows: ...
+    def rows(self, arrival: Arrival, current: Any) -> DeliveredRows:
+        """The delivery that was read last beside the warehouse: a ``table``, or what ``DeliveredRows.after`` of the one before gave."""
+        ...
+
+    def together(self, layer: str, parts: Sequence[Any]) -> Any:
+        """What several deliveries add to a layer (``Step.rows``) as one, as ``commits`` take it."""
+        ...
+
+    def difference(self, before: Any, after: Any) -> Any:
+        """``warehouse.changes.difference`` of two tables, as ``commits`` take it. The last that is asked of a fold."""
+        ...
 
     def commits(self, on_commit: Callable[[str], None]) -> Commits:
         """Who writes the operation's tables, by the rules of ADR 4."""
@@ -100,28 +111,39 @@ class Carried(Protocol):
 
 
 Carrier = Callable[[District, Resource, Mapping[str, int], int, Callable[[str], None]], AbstractContextManager[Carried]]
-"""(district, resource, base versions, operation, tell) -> one delivery carried; what lies beside the lake's tables meanwhile is gone at the end."""
+"""(district, resource, base versions, operation, tell) -> one operation carried; what lies beside the lake's tables meanwhile is gone at the end."""
 
 
 @dataclass(frozen=True)
 class CarriedHere:
     """The embedded engine: Polars, deltalake, this process."""
 
-    lake: Path
-    resource: str
+    district: District
+    resource: Resource
     base: Mapping[str, int]
     operation: int
     page: str | None = None
-    holds_table: bool = True
+
+    def table(self, version: int | None) -> pl.DataFrame:
+        catalog = self.district.catalog
+        if version is None:
+            return pl.DataFrame(schema=schema_of("warehouse", self.resource, catalog))
+        return read_as_catalogued(self.district.lake, "warehouse", self.resource, catalog, version)
 
     def read(self, path: Path, name: str, resource: Resource, limits: Limits) -> RawDelivery:
         return read_file(path, name, resource, limits)
 
-    def rows(self, arrival: Arrival, resource: Resource, catalog: Catalog, current: pl.DataFrame) -> RowsInMemory:
-        return RowsInMemory(current, arrival, resource, catalog)
+    def rows(self, arrival: Arrival, current: pl.DataFrame) -> RowsInMemory:
+        return RowsInMemory(current, arrival, self.resource, self.district.catalog)
+
+    def together(self, layer: str, parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
+        return pl.concat(parts) if parts else pl.DataFrame(schema=schema_of(layer, self.resource, self.district.catalog))
+
+    def difference(self, before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
+        return change_sets.difference(before, after, key_columns(self.resource))
 
     def commits(self, on_commit: Callable[[str], None]) -> Commits:
-        return Commits(self.lake, self.resource, self.base, self.operation, on_commit)
+        return Commits(self.district.lake, self.resource.id, self.base, self.operation, on_commit)
 
 
 def engine_of(district: District, resource: Resource) -> Literal["embedded", "spark"]:

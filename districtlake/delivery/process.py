@@ -36,8 +36,8 @@ from districtlake.quality.tolerance import Baselines
 from districtlake.quality.validation import RuleResult, Validator
 from districtlake.store.tables import Delivery, Operation
 from districtlake.tickets.waivers import waived_on
-from districtlake.warehouse.commit import Commits, read, recover, versions
-from districtlake.warehouse.tables import ensure_tables, key_columns, schema_of, tables_held_open
+from districtlake.warehouse.commit import Commits, read_as_catalogued, recover, versions
+from districtlake.warehouse.tables import ensure_tables, key_columns, tables_held_open
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ def process_delivery(district: District, resource: Resource, delivery: Delivery,
     operation = ledger.begin(district, resource, "process", delivery.id, versions(district.lake, resource.id))
     page: str | None = None
     try:
-        with _carried(district, resource, operation, engine) as carried:
+        with carried_by(district, resource, operation, engine) as carried:
             page = carried.page
             step = _computed(district, resource, delivery, operation, engine, carried)
             ended = {delivery.id: ledger.Ended.of(step)}
@@ -163,26 +163,39 @@ def _computed(
     district: District, resource: Resource, delivery: Delivery, operation: Operation, engine: Engine, carried: Carried
 ) -> Step:  # fmt: skip
     """What the delivery makes of the tables; its end is on record, nothing is written yet."""
-    tables = load_tables(district, resource, whole=carried.holds_table)
-    past = ledger.past_of(district.store, resource.id)
-    arrival = arrival_of(district, resource, delivery, past, baselines=baselines_before(district, resource), read=carried.read)
-    around = surroundings_of(district, resource, delivery, past)
-    rows = carried.rows(arrival, resource, district.catalog, tables.current) if arrival.raw is not None else None
-    step = advance(tables, arrival, resource, district.catalog, engine.validator, around, operation.started_at, rows)
-    nothing_stood = rows is not None and rows.standing == 0 and tables.quarantine.height == 0
+    tables = load_tables(district, resource, carried.table(operation.base_versions["warehouse"]))
+    past, before = ledger.past_of(district.store, resource.id), baselines_before(district, resource)
+    step = step_of(district, resource, delivery, tables, past, engine, carried, operation.started_at, baselines=before)
+    nothing_stood = "raw" in step.rows and tables.current.height == 0 and tables.quarantine.height == 0
     ledger.prepare(district, operation.id, {delivery.id: ledger.Ended.of(step)}, covers=step.complete or nothing_stood)
     return step
 
 
-def _carried(district: District, resource: Resource, operation: Operation, engine: Engine) -> AbstractContextManager[Carried]:
-    """A delivery on the engine that its resource or the settings name.
+def step_of(
+    district: District, resource: Resource, delivery: Delivery, tables: Tables, past: ledger.Past, engine: Engine, carried: Carried,
+    at: datetime, *, baselines: Baselines, waived: frozenset[str] = frozenset(),
+) -> Step:  # fmt: skip
+    """Read a delivery from the archive and ``advance`` the tables by it, on the engine that carries it.
+
+    Args:
+        past: of the deliveries before it. baselines: likewise.
+        waived: rules about the delivery that an operator overrules.
+    """
+    arrival = arrival_of(district, resource, delivery, past, waived, baselines, read=carried.read)
+    around = surroundings_of(district, resource, delivery, past)
+    rows = carried.rows(arrival, tables.current) if arrival.raw is not None else None
+    return advance(tables, arrival, resource, district.catalog, engine.validator, around, at, rows)
+
+
+def carried_by(district: District, resource: Resource, operation: Operation, engine: Engine) -> AbstractContextManager[Carried]:
+    """An operation on the engine that its resource or the settings name.
 
     Raises:
         SparkMissing, SparkUnreachable: Spark is not there. DistrictLakeError (engine.unknown): this process knows no such engine.
     """
     name = engine_of(district, resource)
     if name == "embedded":
-        return nullcontext(CarriedHere(district.lake, resource.id, operation.base_versions, operation.id))
+        return nullcontext(CarriedHere(district, resource, operation.base_versions, operation.id))
     if name not in engine.carriers:
         raise not_here(resource, name)
     return engine.carriers[name](district, resource, operation.base_versions, operation.id, engine.hooks.tell)
@@ -217,18 +230,13 @@ def finish_interrupted(district: District, resource: Resource, engine: Engine) -
             engine.hooks.tell(f"{resource.id}: an interrupted operation was undone; it runs again.")
 
 
-def load_tables(district: District, resource: Resource, at: dict[str, int] | None = None, *, whole: bool = True) -> Tables:
-    """The tables of present state, as they stand or at given versions. ``whole`` False: the warehouse without its rows."""
+def load_tables(district: District, resource: Resource, current: Any, at: Mapping[str, int] | None = None) -> Tables:
+    """The tables of present state, as they stand or at given versions, beside the warehouse as its engine has it."""
 
     def table(layer: str) -> pl.DataFrame:
-        schema = schema_of(layer, resource, district.catalog)
-        if layer == "warehouse" and not whole:
-            return pl.DataFrame(schema=schema)
-        frame = read(district.lake, layer, resource.id, at[layer] if at else None)
-        missing = [pl.lit(None, dtype=dtype).alias(name) for name, dtype in schema.items() if name not in frame.columns]
-        return frame.with_columns(missing).select(list(schema)).cast(schema)
+        return read_as_catalogued(district.lake, layer, resource, district.catalog, at[layer] if at else None)
 
-    return Tables(table("warehouse"), table("quarantine"), table("problems"))
+    return Tables(current, table("quarantine"), table("problems"))
 
 
 def arrival_of(

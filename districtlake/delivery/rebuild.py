@@ -7,24 +7,35 @@ operation (ADR 4), so that afterwards the tables are as if the deliveries had be
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 import polars as pl
 
 from districtlake.catalog.models import Resource
 from districtlake.delivery import ledger
-from districtlake.delivery.advance import Step, Tables, advance
+from districtlake.delivery.advance import Step, Tables
 from districtlake.delivery.baselines import baselines_before, is_measure
-from districtlake.delivery.delivered_rows import told_embedded
+from districtlake.delivery.delivered_rows import Carried, engine_of
 from districtlake.delivery.district import District
-from districtlake.delivery.process import Engine, Outcome, arrival_of, load_tables, unexpected, written_after_all
-from districtlake.delivery.surroundings import surroundings_of
+from districtlake.delivery.process import Engine, Outcome, carried_by, load_tables, step_of, unexpected, written_after_all
 from districtlake.errors import DistrictLakeError, OperationRefused
 from districtlake.quality import tolerance
+from districtlake.quality.tolerance import Baselines
 from districtlake.store.tables import Delivery
-from districtlake.warehouse.changes import difference
-from districtlake.warehouse.commit import Commits, versions
+from districtlake.warehouse.commit import versions
 from districtlake.warehouse.tables import key_columns, schema_of
+
+
+@dataclass(frozen=True)
+class _Folded:
+    """What the deliveries make of the tables. ``rows``: layer -> what each adds to it, in their order; ``covers``: every row that stands was judged."""
+
+    tables: Tables
+    rows: dict[str, list[Any]]
+    steps: list[tuple[Delivery, Step]]
+    covers: bool
 
 
 def rebuild(
@@ -37,55 +48,74 @@ def rebuild(
         affected: ids of all deliveries whose traces are replaced: those folded and those taken out.
         waived: delivery id -> rules about it that the operator overrules.
     """
-    told_embedded(district, resource, kind, engine.hooks.tell)
-    now_versions = versions(district.lake, resource.id)
-    operation = ledger.begin(district, resource, kind, subject, now_versions, actor=actor, reason=reason)
+    operation = ledger.begin(district, resource, kind, subject, versions(district.lake, resource.id), actor=actor, reason=reason)
+    page: str | None = None
     try:
-        standing = load_tables(district, resource)
-        tables = load_tables(district, resource, base) if base else Tables.empty(resource, district.catalog)
-        nothing_stood = tables.current.height == 0 and tables.quarantine.height == 0
-        rows: dict[str, list[pl.DataFrame]] = {layer: [] for layer in ("raw", "cleansed", "changes", "results", "history")}
-        steps: list[tuple[Delivery, Step]] = []
-        before = baselines_before(district, resource, without=affected)
-        for delivery in deliveries:
-            arrival = arrival_of(district, resource, delivery, past, waived.get(delivery.id, frozenset()), before)
-            around = surroundings_of(district, resource, delivery, past)
-            step = advance(tables, arrival, resource, district.catalog, engine.validator, around, operation.started_at)
-            tables = step.tables
-            steps.append((delivery, step))
-            past = past if step.held else past.after(delivery, step.counts)
-            before = before if step.held or not is_measure(delivery) else tolerance.after(before, step.results, delivery.id)
-            for layer, frame in step.rows.items():
-                rows[layer].append(frame)
-        ended = {d.id: ledger.Ended.of(s) for d, s in steps}
-        for delivery, step in steps:
-            if kind == "release" and delivery.id == subject and step.held:
-                raise OperationRefused(
-                    f"Delivery {subject} stays held: {step.why}",
-                    hint="This cannot be overruled. Ask the agency for a complete, readable file.",
-                )
-        if kind == "withdraw":
-            ended[subject] = ledger.Ended("withdrawn", reason, {})
-        ledger.prepare(district, operation.id, ended, covers=nothing_stood or any(step.complete for _, step in steps))
-        register = _found_before(tables.register, standing.register, {delivery.id for delivery in deliveries})
-        register = _with_withdrawn(register, standing.register, subject, operation.started_at)
-        commits = Commits(district.lake, resource.id, now_versions, operation.id, engine.hooks.committed)
-        for layer in ("raw", "cleansed", "changes"):
-            # the raw rows of a withdrawn delivery stay: they were received
-            replaced = [d.id for d in deliveries] if layer == "raw" else list(affected)
-            commits.append(layer, _concat(rows[layer], schema_of(layer, resource, district.catalog)), replaced)
-        commits.overwrite("quarantine", tables.quarantine)
-        commits.append("results", _concat(rows["results"], schema_of("results", resource, district.catalog)), list(affected))
-        commits.overwrite("problems", register)
-        commits.append("history", _concat(rows["history"], schema_of("history", resource, district.catalog)), list(affected), "_ended_by")
-        commits.merge(difference(standing.current, tables.current, key_columns(resource)), key_columns(resource))
+        with carried_by(district, resource, operation, engine) as carried:
+            page = carried.page
+            standing = load_tables(district, resource, carried.table(operation.base_versions["warehouse"]))
+            start = load_tables(district, resource, carried.table(base["warehouse"]), base) if base else None
+            start = start or replace(Tables.empty(resource, district.catalog), current=carried.table(None))
+            before = baselines_before(district, resource, without=affected)
+            folded = _fold(district, resource, deliveries, start, past, before, waived, engine, carried, operation.started_at)
+            ended = {delivery.id: ledger.Ended.of(step) for delivery, step in folded.steps}
+            for delivery, step in folded.steps:
+                if kind == "release" and delivery.id == subject and step.held:
+                    raise OperationRefused(
+                        f"Delivery {subject} stays held: {step.why}",
+                        hint="This cannot be overruled. Ask the agency for a complete, readable file.",
+                    )
+            if kind == "withdraw":
+                ended[subject] = ledger.Ended("withdrawn", reason, {})
+            register = _found_before(folded.tables.register, standing.register, {delivery.id for delivery in deliveries})
+            register = _with_withdrawn(register, standing.register, subject, operation.started_at)
+            lines = carried.difference(standing.current, folded.tables.current)
+            ledger.prepare(district, operation.id, ended, covers=folded.covers)
+            commits = carried.commits(engine.hooks.committed)
+            for layer in ("raw", "cleansed", "changes"):
+                # the raw rows of a withdrawn delivery stay: they were received
+                replaced = [d.id for d in deliveries] if layer == "raw" else list(affected)
+                commits.append(layer, carried.together(layer, folded.rows[layer]), replaced)
+            commits.overwrite("quarantine", folded.tables.quarantine)
+            results = [pl.DataFrame(schema=schema_of("results", resource, district.catalog)), *folded.rows["results"]]
+            commits.append("results", pl.concat(results), list(affected))
+            commits.overwrite("problems", register)
+            commits.append("history", carried.together("history", folded.rows["history"]), list(affected), "_ended_by")
+            commits.merge(lines, key_columns(resource))
     except Exception as error:
         known = error if isinstance(error, DistrictLakeError) else unexpected(error, None)
         if not written_after_all(district, resource, operation, None, known, engine):
             raise known from error
     ledger.finish(district, operation.id, ended)
     engine.hooks.committed("ledger")
-    return [Outcome(resource.id, d.id, d.file_name, "held" if s.held else "done", s.counts, s.why, s.results) for d, s in steps]
+    by = engine_of(district, resource)
+    return [
+        Outcome(resource.id, d.id, d.file_name, "held" if s.held else "done", s.counts, s.why, s.results, engine=by, page=page)
+        for d, s in folded.steps
+    ]
+
+
+def _fold(
+    district: District, resource: Resource, deliveries: Sequence[Delivery], tables: Tables, past: ledger.Past, before: Baselines,
+    waived: dict[str, frozenset[str]], engine: Engine, carried: Carried, at: datetime,
+) -> _Folded:  # fmt: skip
+    """The deliveries one after the other, each beside the tables that those before it leave."""
+    covers = tables.current.height == 0 and tables.quarantine.height == 0
+    rows: dict[str, list[Any]] = {layer: [] for layer in ("raw", "cleansed", "changes", "results", "history")}
+    steps: list[tuple[Delivery, Step]] = []
+    for number, delivery in enumerate(deliveries, 1):
+        engine.hooks.tell(f"{resource.id}：重新计算第 {number}/{len(deliveries)} 个交付 {delivery.file_name}")
+        waiving = waived.get(delivery.id, frozenset())
+        step = step_of(district, resource, delivery, tables, past, engine, carried, at, baselines=before, waived=waiving)
+        tables = step.tables
+        covers = covers or step.complete
+        past = past if step.held else past.after(delivery, step.counts)
+        before = before if step.held or not is_measure(delivery) else tolerance.after(before, step.results, delivery.id)
+        for layer, frame in step.rows.items():
+            rows[layer].append(frame)
+        # what this step made of the tables and its change set go with it: a long fold would keep one of each for every delivery
+        steps.append((delivery, replace(step, tables=Tables.empty(resource, district.catalog), changes=None, rows={})))
+    return _Folded(tables, rows, steps, covers)
 
 
 def _found_before(register: pl.DataFrame, standing: pl.DataFrame, deliveries: set[str]) -> pl.DataFrame:
@@ -113,7 +143,3 @@ def _with_withdrawn(register: pl.DataFrame, standing: pl.DataFrame, subject: str
         state=pl.lit("closed"),
     )
     return pl.concat([register, lost.select(register.columns).cast(pl.Schema(register.schema))]).sort("problem_id")
-
-
-def _concat(frames: Sequence[pl.DataFrame], schema: pl.Schema) -> pl.DataFrame:
-    return pl.concat(frames) if frames else pl.DataFrame(schema=schema)

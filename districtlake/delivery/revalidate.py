@@ -19,6 +19,7 @@ from districtlake.cleansing import cleanse
 from districtlake.clock import local_date
 from districtlake.delivery import ledger
 from districtlake.delivery.advance import Tables, keys_in, quarantine_rows
+from districtlake.delivery.delivered_rows import CarriedHere, told_embedded
 from districtlake.delivery.district import District
 from districtlake.delivery.judge import Arrival, Judgement, judge
 from districtlake.delivery.locks import lock
@@ -30,7 +31,7 @@ from districtlake.quality import delivery_rules, problems
 from districtlake.quality.derive import rules_of
 from districtlake.store.tables import Delivery
 from districtlake.warehouse import changes as change_sets
-from districtlake.warehouse.commit import Commits, versions
+from districtlake.warehouse.commit import versions
 from districtlake.warehouse.tables import key_columns, schema_of, stored_items, tables_held_open, text_key
 
 
@@ -124,16 +125,17 @@ def _carry_out(district: District, resource: Resource, why: Outdated, engine: En
     reason = f"规则已变：{why.words()}"
     operation = ledger.begin(district, resource, "revalidate", None, base, actor=actor, reason=reason)
     try:
-        standing = load_tables(district, resource)
+        told_embedded(district, resource, "重新校验", engine.hooks.tell)
+        carried = CarriedHere(district, resource, base, operation.id)
+        standing = load_tables(district, resource, carried.table(base["warehouse"]))
         outcome = _ask(district, resource, standing, engine, operation.started_at, str(operation.id))
         result = _told(resource, why, standing, outcome)
         ledger.prepare(district, operation.id, {}, covers=True, found={**result.as_dict(), "failing": _failing(outcome)})
-        commits = Commits(district.lake, resource.id, base, operation.id, engine.hooks.committed)
+        commits = carried.commits(engine.hooks.committed)
         commits.overwrite("quarantine", outcome.tables.quarantine)
         commits.overwrite("problems", outcome.tables.register)
         commits.append("history", outcome.history)
-        key = key_columns(resource)
-        commits.merge(change_sets.difference(standing.current, outcome.tables.current, key), key)
+        commits.merge(carried.difference(standing.current, outcome.tables.current), key_columns(resource))
     except Exception as error:
         known = error if isinstance(error, DistrictLakeError) else unexpected(error, None)
         if not written_after_all(district, resource, operation, None, known, engine):

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import polars as pl
-
-from districtlake.catalog.models import Catalog, Resource
+from districtlake.catalog.models import Resource
 from districtlake.delivery.delivered_rows import Carried
 from districtlake.delivery.district import District
 from districtlake.delivery.judge import Arrival
 from districtlake.distributed.commits import SparkCommits
 from districtlake.distributed.references import ReferencesOnSpark
 from districtlake.distributed.rows import RowsOnSpark
+from districtlake.distributed.set_work import OnSpark
 from districtlake.distributed.staging import StagedDelivery, Staging
+from districtlake.distributed.tables import TablesOnSpark
 from districtlake.ingestion.read import Limits
 from districtlake.spark.failures import spark_failures
 from districtlake.spark.session import spark_session
@@ -42,41 +43,59 @@ def spark_carrier(
     below = district.settings.state / "spark" / "staging"
     for left in below.glob(f"{resource.id}@*"):  # by a process that was killed: whoever is here holds the resource's lock
         shutil.rmtree(left, ignore_errors=True)
-    staging = Staging(session, below / f"{resource.id}@{operation}", tell)
+    folder = below / f"{resource.id}@{operation}"
     try:
         with spark_failures(), Progress(session, resource.id, tell) as progress:
             page = session.sparkContext.uiWebUrl
             tell(f"{resource.id}: Spark {session.version}, {district.settings.spark_master}" + (f", {page}" if page else ""))
-            yield CarriedBySpark(district, staging, base, operation, progress, page)
+            tables = TablesOnSpark(session, folder, district.lake, resource, district.catalog)
+            yield CarriedBySpark(district, resource, tables, base, operation, progress, page)
     finally:
-        staging.remove()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @dataclass
 class CarriedBySpark:
-    """One delivery. ``page``: address of Spark's page; None where it is off."""
+    """One operation. ``page``: address of Spark's page; None where it is off."""
 
     district: District
-    staging: Staging
+    resource: Resource
+    tables: TablesOnSpark
     base: Mapping[str, int]
     operation: int
     progress: Progress
     page: str | None
-    holds_table: bool = False
+    _deliveries: list[Staging] = field(default_factory=list)
+
+    def table(self, version: int | None) -> OnSpark:
+        return self.tables.empty("warehouse") if version is None else self.tables.at(version)
 
     def read(self, path: Path, name: str, resource: Resource, limits: Limits) -> StagedDelivery:
         self.progress.begin("读取文件")
-        return self.staging.read(path, name, resource, limits)
+        folder = self.tables.folder / f"delivery-{len(self._deliveries) + 1}"
+        staging = Staging(self.tables.session, folder, self.progress.tell)
+        self._deliveries.append(staging)
+        return staging.read(path, name, resource, limits)
 
-    def rows(self, arrival: Arrival, resource: Resource, catalog: Catalog, current: pl.DataFrame) -> RowsOnSpark:
-        tell = self.progress.tell
-        references = ReferencesOnSpark(self.staging.session, self.district)
-        base = self.base["warehouse"]
-        return RowsOnSpark(self.staging, arrival, resource, catalog, self.district.lake, base, references, self.progress.begin, tell)
+    def rows(self, arrival: Arrival, current: OnSpark) -> RowsOnSpark:
+        if current.worked_out:
+            self.progress.begin("写入中间表")
+        before = self.tables.laid(current)
+        references, progress = ReferencesOnSpark(self.tables.session, self.district), self.progress
+        return RowsOnSpark(
+            self._deliveries[-1], arrival, self.resource, self.district.catalog, before, references, progress.begin, progress.tell
+        )
+
+    def together(self, layer: str, parts: Sequence[OnSpark]) -> OnSpark:
+        return reduce(OnSpark.beside, parts) if parts else self.tables.empty(layer)
+
+    def difference(self, before: OnSpark, after: OnSpark) -> OnSpark:
+        self.progress.begin("比较前后的数据表")
+        return self.tables.difference(before, after)
 
     def commits(self, on_commit: Callable[[str], None]) -> SparkCommits:
         self.progress.begin("写入数据表")
-        return SparkCommits(self.staging.session, self.district.lake, self.progress.resource, self.base, self.operation, on_commit)
+        return SparkCommits(self.tables.session, self.district.lake, self.resource.id, self.base, self.operation, on_commit)
 
 
 @dataclass

@@ -43,10 +43,17 @@ class SparkCommits(Commits):
     def append(self, layer: str, frame: Any, replace_deliveries: Sequence[str] = (), column: str = "_delivery") -> None:
         if not isinstance(frame, OnSpark):
             super().append(layer, frame, replace_deliveries, column)
-        elif frame.height >= max(BY_SPARK_ROWS, 1):
+            return
+        # deltalake's way to replace rows holds the whole table
+        standing = int(self._table(layer).count()) if replace_deliveries else 0
+        if frame.height == 0 and standing == 0:
+            return
+        if frame.height + standing < BY_SPARK_ROWS:
+            super().append(layer, self._brought(frame, layer), replace_deliveries, column)
+        elif standing:
+            self._replace(layer, frame, f"{quoted(column)} in ({', '.join(map(_literal, replace_deliveries))})")
+        else:
             self._append(layer, frame.frame)
-        elif frame.height:
-            super().append(layer, self._brought(frame, layer))
 
     def merge(self, source: Any, key: Sequence[str]) -> None:
         if not isinstance(source, OnSpark):
@@ -99,6 +106,11 @@ class SparkCommits(Commits):
         with self._committed(layer) as path:
             rows.write.format("delta").mode("append").save(path)
 
+    def _replace(self, layer: str, rows: OnSpark, which: str) -> None:
+        """Rows in the place of those that ``which`` is true of, which must be true of the new ones, too: one commit."""
+        with self._committed(layer, perhaps=rows.height == 0) as path:
+            rows.frame.write.format("delta").mode("overwrite").option("replaceWhere", which).save(path)
+
     def _brought(self, rows: OnSpark, layer: str) -> pl.DataFrame:
         """Few rows as a frame, with the types of the table."""
         from districtlake.warehouse.tables import scan_delta
@@ -108,7 +120,8 @@ class SparkCommits(Commits):
         return frame.cast({name: types[name] for name in frame.columns if name in types})
 
     @contextmanager
-    def _committed(self, layer: str) -> Iterator[str]:
+    def _committed(self, layer: str, *, perhaps: bool = False) -> Iterator[str]:
+        """The block makes one commit; ``perhaps``: or none, where Delta finds nothing to do."""
         if self._newest(layer) != self.base[layer]:
             raise conflict(layer, self.resource)
         settings = self._session.conf
@@ -124,9 +137,18 @@ class SparkCommits(Commits):
             with suppress(Exception):  # the session may have ended: that is told already
                 settings.unset(_METADATA)
                 settings.unset(_ATTEMPTS)
-        if self._newest(layer) != self.base[layer] + 1:
+        newest = self._newest(layer)
+        if perhaps and newest == self.base[layer]:
+            return
+        if newest != self.base[layer] + 1:
             raise conflict(layer, self.resource)
         self._on_commit(layer)
 
     def _newest(self, layer: str) -> int:
         return int(open_table(self.lake, layer, self.resource).version())
+
+
+def _literal(text: str) -> str:
+    """A text as Spark SQL takes it."""
+    told = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{told}'"

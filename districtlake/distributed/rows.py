@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
 from functools import cached_property
-from pathlib import Path
 from typing import Any, cast
 
 import polars as pl
@@ -25,16 +24,15 @@ from districtlake.distributed.set_work import WAS, Counted, OnSpark, quoted
 from districtlake.distributed.staging import INDEX, Staging
 from districtlake.quality.rules import OPERATION_COLUMN, Rule
 from districtlake.quality.validation import ReferenceLookup, Validator
-from districtlake.spark.paths import spark_path
 from districtlake.warehouse.changes import OPERATION, ChangeSet
-from districtlake.warehouse.tables import FINGERPRINT, address, key_columns, open_table, schema_of, stored_items
+from districtlake.warehouse.tables import FINGERPRINT, key_columns, schema_of, stored_items
 
 LINES = "lines"
 _NONE = pl.Series(INDEX, [], dtype=pl.Int64)
 
 
 class RowsOnSpark:
-    """One staged delivery beside the warehouse at version ``base``.
+    """One staged delivery beside the warehouse's table ``current``.
 
     Args:
         references: where the rows of other resources lie.
@@ -42,7 +40,7 @@ class RowsOnSpark:
     """
 
     def __init__(
-        self, staging: Staging, arrival: Arrival, resource: Resource, catalog: Catalog, lake: Path, base: int, references: ReferencesOnSpark,
+        self, staging: Staging, arrival: Arrival, resource: Resource, catalog: Catalog, current: OnSpark, references: ReferencesOnSpark,
         phase: Callable[[str], None], tell: Callable[[str], None],
     ) -> None:  # fmt: skip
         self._staging, self._arrival, self._resource, self._catalog, self._phase, self._tell = (
@@ -55,11 +53,8 @@ class RowsOnSpark:
         )
         self._references = references
         session = staging.session
-        table = open_table(lake, "warehouse", resource.id, base)
-        self.height, self.standing = staging.height, int(table.count())
-        self._current = session.read.format("delta").option("versionAsOf", base).load(spark_path(address(lake, "warehouse", resource.id))).select(
-            *(quoted(name) for name in schema_of("warehouse", resource, catalog))
-        )  # fmt: skip
+        self.height, self.standing = staging.height, current.height
+        self._before, self._current = current, current.frame
         self._plan: CleansingPlan = plan_of(resource, catalog, arrival.today, arrival.as_of)
         kernel = RowKernel(self._plan, resource, arrival.mode)
         self._staged = kernel.columns
@@ -222,5 +217,8 @@ class RowsOnSpark:
         replaced = fetched(self._lines.filter(F.col(OPERATION) == "U").select(*map(quoted, key))).cast(named.schema)
         return contradictions(applied, standing, replaced, key)
 
-    def after(self, changes: ChangeSet) -> pl.DataFrame:
-        return pl.DataFrame(schema=schema_of("warehouse", self._resource, self._catalog))
+    def after(self, changes: ChangeSet) -> OnSpark:
+        if changes.source.height == 0:
+            return self._before
+        height = self.standing + changes.inserted - changes.deleted
+        return OnSpark(set_work.applied(self._current, self._lines, key_columns(self._resource)), height, worked_out=True)

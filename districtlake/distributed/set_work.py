@@ -1,13 +1,13 @@
-"""What has to see every row at once, as Spark SQL: keys that repeat, keys that are carried, the change set against the warehouse.
+"""What has to see every row at once, as Spark SQL: keys that repeat, keys that are carried, the change set against the warehouse, the table after it.
 
-Each function says the same as its embedded twin (``expectations.uniqueness``, ``delivery.judge.exact_duplicates``, ``warehouse.changes.change_set``);
-tests/spark hold them equal. Keys are compared by value: a hash is comparable within one process only. A null equals a null.
+Each function says the same as its embedded twin (``expectations.uniqueness``, ``delivery.judge.exact_duplicates``, ``warehouse.changes``); tests/spark
+hold them equal. Keys are compared by value: a hash is comparable within one process only. A null equals a null.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import reduce
 from operator import or_
@@ -28,13 +28,22 @@ WAS = "_was"
 
 @dataclass(frozen=True)
 class OnSpark:
-    """Rows that lie with Spark, in the place of a frame."""
+    """Rows that lie with Spark, in the place of a frame.
+
+    Attributes:
+        worked_out: each time anew from other tables, whenever the rows are asked for; else they are read.
+    """
 
     frame: DataFrame
     height: int
+    worked_out: bool = False
 
     def select(self, columns: Sequence[str]) -> OnSpark:
-        return OnSpark(self.frame.select(*(quoted(name) for name in columns)), self.height)
+        return replace(self, frame=self.frame.select(*(quoted(name) for name in columns)))
+
+    def beside(self, other: OnSpark) -> OnSpark:
+        """The rows of both."""
+        return OnSpark(self.frame.unionByName(other.frame), self.height + other.height, worked_out=True)
 
 
 @dataclass(frozen=True)
@@ -144,6 +153,36 @@ def change_lines(
         inserted=found["I"], changed=found["U"], unchanged=found["met"] - found["U"], deleted=found["D"], absent=found["absent"],
         flagged=found["S"],
     )  # fmt: skip
+
+
+def applied(current: DataFrame, lines: DataFrame, key: Sequence[str]) -> DataFrame:
+    """The table after the lines of a change set (``warehouse.changes.apply``)."""
+    columns = [quoted(name) for name in current.columns]
+    untouched = current.join(lines.select(*map(quoted, key)), list(key), "left_anti").select(*columns)
+    return untouched.unionByName(lines.filter(f"{OPERATION} <> 'D'").select(*columns))
+
+
+def difference_lines(before: DataFrame, after: DataFrame, key: Sequence[str], path: str) -> int:
+    """Write the lines that turn ``before`` into ``after`` (``warehouse.changes.difference``) to ``path``; how many there are."""
+    from pyspark.sql import Observation
+    from pyspark.sql import functions as F
+
+    columns = before.columns
+    now = "_now"
+
+    def whole(table: DataFrame, name: str) -> DataFrame:
+        return table.select(F.struct(*[F.col(quoted(column)) for column in columns]).alias(name), *map(quoted, key))
+
+    both = whole(before, WAS).join(whole(after, now), list(key), "full_outer")
+    stood, stands = F.col(WAS).isNotNull(), F.col(now).isNotNull()
+    differs = _any(*[~F.col(f"{now}.{quoted(name)}").eqNullSafe(F.col(f"{WAS}.{quoted(name)}")) for name in columns if name not in key])
+    operation = F.when(~stood, "I").when(~stands, "D").when(differs, "U")
+    chosen = F.when(stands, F.col(now)).otherwise(F.col(WAS))
+    lines = both.select(chosen.alias("_row_of"), operation.alias(OPERATION)).filter(F.col(OPERATION).isNotNull())
+    lines = lines.select("_row_of.*", OPERATION)
+    numbers = Observation()
+    lines.observe(numbers, F.count(F.lit(1)).alias("lines")).write.parquet(path)
+    return int(numbers.get["lines"])
 
 
 def quoted(name: str) -> str:

@@ -1,4 +1,5 @@
-"""A delivery beside the lake while it is carried: Parquet below ``<state>/spark/staging/<resource>@<operation>``, each row with its number ``_index``.
+"""A delivery beside the lake while it is carried: Parquet below ``<state>/spark/staging/<resource>@<operation>/delivery-<n>``, each row with its
+number ``_index``.
 
 The driver writes ``raw`` by the one reader, in bounded memory; Spark writes ``rows`` (cleansed) and ``lines`` (what the merge takes).
 The folder must be where all workers see it, as the lake must.
@@ -6,7 +7,6 @@ The folder must be where all workers see it, as the lake must.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +44,7 @@ class StagedDelivery(RawDelivery):
 
 
 class Staging:
-    """The folder of one operation.
+    """The folder of one delivery.
 
     Attributes:
         height: rows in ``raw``.
@@ -91,9 +91,6 @@ class Staging:
         """What Spark wrote, read beside it."""
         files = self.files(part)
         return pl.scan_parquet(files) if files else pl.LazyFrame(schema=schema)
-
-    def remove(self) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def _cut(frames: Iterable[pl.DataFrame], rows: int) -> Iterator[pl.DataFrame]:

@@ -17,9 +17,10 @@ import pyarrow as pa
 from deltalake import ColumnProperties, CommitProperties, DeltaTable, WriterProperties, write_deltalake
 from deltalake.exceptions import CommitFailedError
 
+from districtlake.catalog.models import Catalog, Resource
 from districtlake.errors import ConcurrentChange
 from districtlake.warehouse.changes import OPERATION
-from districtlake.warehouse.tables import COMMIT_ORDER, PROVENANCE, address, collected, open_table, scan_delta, scan_table
+from districtlake.warehouse.tables import COMMIT_ORDER, PROVENANCE, address, collected, open_table, scan_delta, scan_table, schema_of
 
 _RANGES = ColumnProperties(statistics_enabled="CHUNK")
 _WITHOUT_RANGES = ColumnProperties(statistics_enabled="NONE")
@@ -52,6 +53,13 @@ def read(lake: Path, layer: str, resource: str, version: int | None = None, colu
     """A table as a frame, at a version or as it stands."""
     scan = scan_table(lake, layer, resource, version)
     return collected(scan.select(list(columns)) if columns else scan)
+
+
+def read_as_catalogued(lake: Path, layer: str, resource: Resource, catalog: Catalog, version: int | None = None) -> pl.DataFrame:
+    """A table in the columns and types of the catalogue as it now is; a column that it had not at that version is null."""
+    schema, frame = schema_of(layer, resource, catalog), read(lake, layer, resource.id, version)
+    missing = [pl.lit(None, dtype=dtype).alias(name) for name, dtype in schema.items() if name not in frame.columns]
+    return frame.with_columns(missing).select(list(schema)).cast(schema)
 
 
 class Commits:

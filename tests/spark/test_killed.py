@@ -10,13 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from districtlake.delivery import operations
 from districtlake.delivery.district import District
-from districtlake.delivery.process import Engine, Hooks
+from districtlake.delivery.process import Engine, Hooks, process_resource
 from districtlake.distributed.carrier import spark_carrier
 from districtlake.settings import PROJECT_ROOT
 from expectations.validate import validate
+from tests import crash_child
 from tests.running import run_folder
-from tests.small_district import Row, day, deliver, environment, open_small
+from tests.small_district import PEOPLE, Row, day, deliver, deliveries, environment, open_small
 from tests.spark.same_tables import assert_same, state_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -62,16 +64,60 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict
 def test_a_killed_driver(point: str, tmp_path: Path, undisturbed: dict[str, list[dict[str, object]]], on_spark: dict[str, object]) -> None:
     with (district := open_small(tmp_path, **on_spark)).store:
         deliver_both(district)
-        told = environment(district.settings) | {f"DISTRICTLAKE_{name.upper()}": str(value) for name, value in on_spark.items()}
-        told["DISTRICTLAKE_SPARK_UI"] = "0"
-        script = tmp_path / "child.py"
-        script.write_text(CHILD, encoding="utf-8")
-        done = subprocess.run([sys.executable, str(script), point], env=told, cwd=PROJECT_ROOT, capture_output=True, check=False)
-        assert done.returncode == -signal.SIGKILL, done.stderr.decode()[-2000:]
+        kill_child(district, on_spark, CHILD, point)
         _, outcomes = run_folder(district, district.settings.inbox, Engine(validator=validate, carriers={"spark": spark_carrier}))
         assert {one.state for one in outcomes} <= {"done"}
         assert_same(undisturbed, state_of(district))
         assert not list((district.settings.state / "spark" / "staging").glob("*")), "staged rows of the killed run were left behind"
+
+
+WITHDRAWING = """
+import sys
+from districtlake.delivery.process import Engine, Hooks
+from districtlake.distributed import commits
+from districtlake.distributed.carrier import spark_carrier
+from districtlake.delivery.district import open_district
+from tests import crash_child
+from expectations.validate import validate
+if __name__ == "__main__":
+    commits.BY_SPARK_ROWS = 0
+    hooks = Hooks(committed=lambda layer: crash_child.die() if layer == sys.argv[1] else None)
+    crash_child.act(open_district(), sys.argv[2], Engine(validator=validate, hooks=hooks, carriers={"spark": spark_carrier}))
+"""
+
+
+@pytest.mark.parametrize("point", ["cleansed", "history", "warehouse"])
+def test_a_driver_killed_while_it_withdraws(point: str, tmp_path: Path, on_spark: dict[str, object]) -> None:
+    """Short of its commit point nothing has happened, and withdrawing again does it; behind it, it is done."""
+    name, found = f"people_{day(2)}.csv", []
+    for folder in ("embedded", "spark"):
+        with (district := open_small(tmp_path / folder)).store:
+            deliver_both(district)
+            run_folder(district, district.settings.inbox, Engine(validator=validate))
+            before = state_of(district)
+            if folder == "embedded":
+                operations.withdraw(district, deliveries(district)[name].id, Engine(validator=validate), **crash_child.BY)
+                found.append(state_of(district))
+    with (district := open_small(tmp_path / "spark", **on_spark)).store:
+        kill_child(district, on_spark, WITHDRAWING, point, f"withdraw:{name}")
+        engine = Engine(validator=validate, carriers={"spark": spark_carrier})
+        assert process_resource(district, PEOPLE, engine) == []  # whoever takes the resource next settles what was cut off
+        if point != "warehouse":
+            assert_same(before, state_of(district))
+            assert deliveries(district)[name].state == "done"
+            operations.withdraw(district, deliveries(district)[name].id, engine, **crash_child.BY)
+        assert_same(found[0], state_of(district))
+        assert deliveries(district)[name].state == "withdrawn"
+
+
+def kill_child(district: District, on_spark: dict[str, object], script: str, *arguments: str) -> None:
+    """Run the script in a process of its own on the district, which kills itself."""
+    told = environment(district.settings) | {f"DISTRICTLAKE_{name.upper()}": str(value) for name, value in on_spark.items()}
+    told["DISTRICTLAKE_SPARK_UI"] = "0"
+    path = district.settings.state.parent / "child.py"
+    path.write_text(script, encoding="utf-8")
+    done = subprocess.run([sys.executable, str(path), *arguments], env=told, cwd=PROJECT_ROOT, capture_output=True, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr.decode()[-2000:]
 
 
 @pytest.mark.parametrize("phase", ["清洗", "按规则校验", "与仓库比对", "写入数据表"])
