@@ -12,6 +12,7 @@ import sys
 import time
 import warnings
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,8 +54,12 @@ def missing_parts() -> list[str]:
 def _java_version() -> int | None:
     home = os.environ.get("JAVA_HOME")
     java = str(Path(home) / "bin" / "java") if home else shutil.which("java")
-    if not java or not Path(java).exists():
-        return None
+    return _version_of(java) if java and Path(java).exists() else None
+
+
+@cache
+def _version_of(java: str) -> int | None:
+    """Asked once a process: every mart asks for a session."""
     told = subprocess.run([java, "-version"], capture_output=True, text=True, check=False, timeout=60).stderr
     number = told.partition('"')[2].partition('"')[0].removeprefix("1.").split(".")[0]
     return int(number) if number.isdigit() else None

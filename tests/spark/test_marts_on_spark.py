@@ -46,7 +46,7 @@ def on(district: District, state: Path, engine: Engine, clock: Clock | None = No
     given = district.settings
     settings = Settings(
         state=state, inbox=state / "inbox", catalog_dirs=given.catalog_dirs, settle_seconds=0, actor="test", engine=engine, spark_master=MASTER,
-        spark_driver_mb=1024, spark_executor_mb=2048, spark_partitions=2, spark_ui=False,
+        spark_driver_mb=1024, spark_executor_mb=1024, spark_partitions=2, spark_ui=False,
     )  # fmt: skip
     return open_district(settings, clock=clock or FixedClock(district.clock.now()))
 
