@@ -53,8 +53,8 @@ def night(folder: Path, **changes: Any) -> tuple[Any, Any]:
 @pytest.mark.parametrize(
     "by_spark_rows",
     [
-        pytest.param(0, id="every-commit-by-spark"),
-        pytest.param(commits.BY_SPARK_ROWS, id="small-commits-by-deltalake", marks=pytest.mark.slow),
+        pytest.param(0, id="every-commit-by-spark", marks=pytest.mark.slow),
+        pytest.param(commits.BY_SPARK_ROWS, id="small-commits-by-deltalake"),
     ],
 )
 def test_two_deliveries_leave_the_same_tables_as_the_embedded_engine(
