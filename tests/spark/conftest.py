@@ -32,8 +32,6 @@ def on_spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, obj
         "engine": "spark", "spark_master": os.environ.get("TEST_SPARK_MASTER", "local[2]"),
         "spark_partitions": 2, "spark_ui": False, "spark_executor_mb": 1024, "spark_driver_mb": 1024,
     }  # fmt: skip
-    # a test's JVM lives for minutes: the second compiler never earns back what it costs (a third of the CPU)
-    os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")
     folder: Path = tmp_path_factory.mktemp("spark")
     spark_session(Settings(state=folder, inbox=folder / "inbox").model_copy(update=changes))
     yield changes
