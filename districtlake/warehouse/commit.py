@@ -88,7 +88,10 @@ class Commits:
         table = self._table(layer)
         if replace_deliveries and table.count() > 0:
             kept = scan_delta(table).filter(~pl.col(column).is_in(list(replace_deliveries))).collect()
-            self._write(layer, table, pl.concat([kept, frame.select(kept.columns).cast(pl.Schema(kept.schema))]), "overwrite")
+            # an item that the catalogue no longer has stays a column of the table, empty in new rows
+            gone = [pl.lit(None).alias(name) for name in kept.columns if name not in frame.columns]
+            added = frame.with_columns(gone).select(kept.columns).cast(pl.Schema(kept.schema))
+            self._write(layer, table, pl.concat([kept, added]), "overwrite")
         elif frame.height:
             self._write(layer, table, frame, "append")
 

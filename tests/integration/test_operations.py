@@ -232,6 +232,25 @@ def test_withdrawn_exactly(tmp_path: Path, name: str, rebuilt: bool) -> None:
             operations.withdraw(used, identifier, engine(), **BY)
 
 
+def test_an_item_taken_out_of_the_catalogue_stops_no_reprocessing(tmp_path: Path) -> None:
+    """Its column stays in the tables, empty in what is written anew."""
+    name = f"people_{day(2)}.csv"
+    with (used := open_small(tmp_path)).store:
+        give(used, f"people_{day(1)}.csv", [("A1", "甲", 1, "注"), ("A2", "乙", 2, "注")])
+        give(used, name, [("A1", "甲", 11, "注"), ("A2", "乙", 2, "注")])
+    for entry in (tmp_path / "catalog" / "resources").glob("*/*.yaml"):
+        lines = entry.read_text(encoding="utf-8").splitlines(keepends=True)
+        entry.write_text("".join(line for line in lines if "name: remark" not in line), encoding="utf-8")
+    with (used := open_small(tmp_path)).store:
+        (outcome,) = operations.reprocess(used, deliveries(used)[name].id, engine(), **BY)
+        assert outcome.state == "done"
+        raw = read(used.lake, "raw", PEOPLE)
+        assert dict(raw.group_by("_delivery").agg(pl.col("remark").drop_nulls().len()).iter_rows()) == {
+            deliveries(used)[f"people_{day(1)}.csv"].id: 2, outcome.delivery: 0,
+        }  # fmt: skip
+        assert current(used)["A1"] == ("甲", 11, False)
+
+
 def test_a_pending_delivery_is_withdrawn_without_a_trace(district: District) -> None:
     give(district, f"people_{day(1)}.csv", GOOD)
     before = tables(district)
