@@ -88,10 +88,7 @@ class Commits:
         table = self._table(layer)
         if replace_deliveries and table.count() > 0:
             kept = scan_delta(table).filter(~pl.col(column).is_in(list(replace_deliveries))).collect()
-            # an item that the catalogue no longer has stays a column of the table, empty in new rows
-            gone = [pl.lit(None).alias(name) for name in kept.columns if name not in frame.columns]
-            added = frame.with_columns(gone).select(kept.columns).cast(pl.Schema(kept.schema))
-            self._write(layer, table, pl.concat([kept, added]), "overwrite")
+            self._write(layer, table, pl.concat([kept, _in_columns_of(kept, frame)]), "overwrite")
         elif frame.height:
             self._write(layer, table, frame, "append")
 
@@ -111,7 +108,7 @@ class Commits:
         order = [name for name, dtype in frame.schema.items() if not isinstance(dtype, pl.List)]
         if before.height == frame.height and before.select(frame.columns).sort(order).equals(frame.sort(order)):
             return
-        self._write(layer, table, frame, "overwrite")
+        self._write(layer, table, _in_columns_of(before, frame), "overwrite")
 
     def _write(self, layer: str, table: DeltaTable, frame: pl.DataFrame | pa.RecordBatchReader, mode: Any) -> None:
         try:
@@ -154,6 +151,12 @@ class Commits:
         except CommitFailedError as error:
             raise conflict(layer, self.resource) from error
         self._on_commit(layer)
+
+
+def _in_columns_of(table: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows as the table has them. An item that the catalogue no longer has stays a column of the table, empty in new rows."""
+    gone = [pl.lit(None).alias(name) for name in table.columns if name not in rows.columns]
+    return rows.with_columns(gone).select(table.columns).cast(pl.Schema(table.schema))
 
 
 def recover(lake: Path, resource: str, base: Mapping[str, int], operation: int) -> bool:

@@ -237,7 +237,7 @@ def test_an_item_taken_out_of_the_catalogue_stops_no_reprocessing(tmp_path: Path
     name = f"people_{day(2)}.csv"
     with (used := open_small(tmp_path)).store:
         give(used, f"people_{day(1)}.csv", [("A1", "甲", 1, "注"), ("A2", "乙", 2, "注")])
-        give(used, name, [("A1", "甲", 11, "注"), ("A2", "乙", 2, "注")])
+        give(used, name, [("A1", "甲", 11, "注"), ("A2", "乙", 200, "注")])
     for entry in (tmp_path / "catalog" / "resources").glob("*/*.yaml"):
         lines = entry.read_text(encoding="utf-8").splitlines(keepends=True)
         entry.write_text("".join(line for line in lines if "name: remark" not in line), encoding="utf-8")
@@ -248,7 +248,7 @@ def test_an_item_taken_out_of_the_catalogue_stops_no_reprocessing(tmp_path: Path
         assert dict(raw.group_by("_delivery").agg(pl.col("remark").drop_nulls().len()).iter_rows()) == {
             deliveries(used)[f"people_{day(1)}.csv"].id: 2, outcome.delivery: 0,
         }  # fmt: skip
-        assert current(used)["A1"] == ("甲", 11, False)
+        assert current(used) == {"A1": ("甲", 11, False), "A2": ("乙", 2, True)}
 
 
 def test_a_pending_delivery_is_withdrawn_without_a_trace(district: District) -> None:
