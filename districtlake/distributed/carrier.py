@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -22,13 +23,16 @@ from districtlake.distributed.set_work import OnSpark
 from districtlake.distributed.staging import StagedDelivery, Staging
 from districtlake.distributed.tables import TablesOnSpark
 from districtlake.ingestion.read import Limits
+from districtlake.spark.executors import executors
 from districtlake.spark.failures import spark_failures
-from districtlake.spark.session import spark_session
+from districtlake.spark.session import no_executor, spark_session
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 PROGRESS_SECONDS = 10.0
+LOST_SECONDS = 300.0
+"""How long work waits for new executors when all are lost; Spark itself would wait for ever, and the night with it."""
 
 
 @contextmanager
@@ -49,7 +53,12 @@ def spark_carrier(
             page = session.sparkContext.uiWebUrl
             tell(f"{resource.id}: Spark {session.version}, {district.settings.spark_master}" + (f", {page}" if page else ""))
             tables = TablesOnSpark(session, folder, district.lake, resource, district.catalog)
-            yield CarriedBySpark(district, resource, tables, base, operation, progress, page)
+            try:
+                yield CarriedBySpark(district, resource, tables, base, operation, progress, page)
+            except Exception:
+                if progress.abandoned:
+                    raise no_executor(district.settings.spark_master, LOST_SECONDS) from None
+                raise
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -100,12 +109,17 @@ class CarriedBySpark:
 
 @dataclass
 class Progress:
-    """Tells each phase as it begins, and every ten seconds how many tasks of it are done."""
+    """Tells each phase as it begins, and every ten seconds how many tasks of it are done.
+
+    Attributes:
+        abandoned: all executors were lost and none came back in time, so the work was cancelled.
+    """
 
     session: SparkSession
     resource: str
     tell: Callable[[str], None]
     phase: str = ""
+    abandoned: bool = False
     _ended: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
@@ -127,9 +141,14 @@ class Progress:
             self.session.sparkContext.setJobDescription("")
 
     def _watch(self) -> None:
-        tracker = self.session.sparkContext.statusTracker()
+        tracker, alive = self.session.sparkContext.statusTracker(), time.monotonic()
         while not self._ended.wait(PROGRESS_SECONDS):
             try:
+                if executors(self.session) > 0:
+                    alive = time.monotonic()
+                elif time.monotonic() - alive > LOST_SECONDS:
+                    self.abandoned = True
+                    self.session.sparkContext.cancelAllJobs()
                 stages = [one for number in tracker.getActiveStageIds() if (one := tracker.getStageInfo(number)) is not None]
             except Exception:  # the session has ended, and whoever works with it says so
                 return

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from districtlake.errors import DistrictLakeError
 from districtlake.settings import Settings
+from districtlake.spark.executors import executors
 from districtlake.spark.failures import SparkFailed, SparkUnreachable, condition_of, connected, of_spark
 
 if TYPE_CHECKING:
@@ -116,16 +117,20 @@ def _answers(master: str) -> None:
         raise SparkUnreachable.of("spark.unreachable", master=master, kind="no answer")
 
 
+def no_executor(master: str, seconds: float) -> SparkUnreachable:
+    """What is told where a cluster gave no executor for so long."""
+    return SparkUnreachable.of("spark.no_executor", code="spark.no_executor", master=master, seconds=f"{seconds:g}")
+
+
 def _executor(session: SparkSession, master: str) -> None:
     """Waits for the first executor of a standalone cluster: without one every job would wait for ever. (A queue of YARN may be long.)"""
     if not master.startswith(("spark://", "local-cluster")):
         return
     ends = time.monotonic() + EXECUTOR_SECONDS
-    java: Any = session.sparkContext._jsc
-    while java.sc().getExecutorMemoryStatus().size() < 2:  # one is the driver's
+    while executors(session) == 0:
         if time.monotonic() > ends:
             stop_session()
-            raise SparkUnreachable.of("spark.no_executor", code="spark.no_executor", master=master, seconds=f"{EXECUTOR_SECONDS:g}")
+            raise no_executor(master, EXECUTOR_SECONDS)
         time.sleep(0.2)
 
 
