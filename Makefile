@@ -131,7 +131,7 @@ bench-read: $(DEV_READY) ## ROWS x 21 of CSV (UTF-8, GB18030, line breaks), EXCE
 bench-way: $(DEV_READY) ## ROWS × COLUMNS the whole way, beside a hand-written Polars script; KIND=snapshot|incremental FORM=csv|xlsx
 	@$(BIN)/python -m benchmarks.way --rows $(ROWS) --columns $(COLUMNS) --kind $(KIND) --form $(FORM)
 
-bench-spark: $(DEV_READY) $(SPARK_READY) ## ROWS of one resource on both engines, one executor and two, and a model of more; LARGE= rows on Spark alone, NIGHT= size of the demonstration's night
+bench-spark: $(DEV_READY) $(SPARK_READY) ## ROWS of one resource on both engines, on one core and on two, and a model of more; LARGE= rows on Spark alone, NIGHT= size of the demonstration's night
 	@$(BIN)/python -m benchmarks.spark --rows $(ROWS) $(if $(filter command line,$(origin LARGE)),--large $(LARGE)) $(if $(NIGHT),--night $(NIGHT)) $(if $(EXECUTOR_MB),--executor-mb $(EXECUTOR_MB))
 
 bench-validate: $(DEV_READY) $(VENV)/bench/.ready ## ROWS × COLUMNS against 27 rules beside six peers; then 10M rows, a small suite, RESOURCES small ones

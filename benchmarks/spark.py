@@ -1,8 +1,8 @@
 """Both engines beside each other: ``python -m benchmarks.spark --rows 1000000 [--large 20000000] [--night 400]``.
 
-One resource of ROWS rows, two days (the second changes 1 %, drops and brings 0.5 %), by the embedded engine, by Spark with one executor and with two; told are wall and
-CPU seconds of all processes, the largest process of each kind, and where the time goes. From one and two executors follows how much of the work spreads (Amdahl's law), and a
-model of more. ``--large``: that many rows on Spark alone, within the stated executor memory. ``--night``: the demonstration's night of that size on both engines.
+One resource of ROWS rows, two days (the second changes 1 %, drops and brings 0.5 %), by the embedded engine, by Spark on one core of this machine (one executor) and on two
+(two executors); told are wall and CPU seconds of all processes, the largest process of each kind, and where the time goes. From one core and two follows how much of the work
+spreads (Amdahl's law), and a model of more. An executor of one core is a JVM and a Python process that work side by side, so the one core is held by affinity, not by its setting. ``--large``: that many rows on Spark alone, within the stated executor memory. ``--night``: the demonstration's night of that size on both engines.
 """
 
 from __future__ import annotations
@@ -27,14 +27,16 @@ NIGHT = "2026-03-04T02:00:00+08:00"
 _OF_THE_RUN = {"unfused_seconds", "seconds", "validated_at", "run"}  # durations, an operation's own clock, the number of a run
 
 
-def side(folder: Path, state: Path, engine: str, executors: int, executor_mb: int, driver_mb: int, days: int = 2) -> list[Figures]:
-    """Each day in a process of its own."""
+def side(folder: Path, state: Path, engine: str, cores: int, executor_mb: int, driver_mb: int, days: int = 2) -> list[Figures]:
+    """Each day in a process of its own; on Spark it and all it starts share ``cores`` cores, an executor for each."""
     found = []
+    every = os.sched_getaffinity(0)
+    held = set(sorted(every)[:cores]) if engine == "spark" else every
     for day in range(days):
-        master = f"local-cluster[{executors},1,{executor_mb}]"
+        master = f"local-cluster[{cores},1,{executor_mb}]"
         done = subprocess.run(
             [sys.executable, "-m", "benchmarks.spark_side", str(folder), str(state), str(day), engine, master, str(executor_mb), str(driver_mb)],
-            cwd=PROJECT, stdout=subprocess.PIPE, text=True, check=False,
+            cwd=PROJECT, stdout=subprocess.PIPE, text=True, check=False, preexec_fn=lambda: os.sched_setaffinity(0, held),
         )  # fmt: skip
         if done.returncode:
             raise SystemExit(f"{engine}, day {day + 1}: ended with {done.returncode}")
@@ -96,15 +98,15 @@ def main() -> None:
         print(f"{'':<28}       {'wall s':>8} {'CPU s':>8}")
         runs = {
             "embedded": side(folder, folder / "embedded", "embedded", 1, *memory),
-            "spark, one executor": side(folder, folder / "one", "spark", 1, *memory),
-            "spark, two executors": side(folder, folder / "two", "spark", 2, *memory),
+            "spark, one core": side(folder, folder / "one", "spark", 1, *memory),
+            "spark, two cores": side(folder, folder / "two", "spark", 2, *memory),
         }
         for title, figures in runs.items():
             show(title, figures)
         told["equal_tables"] = equal_tables(folder / "embedded", folder / "two")
         print("tables of both engines: equal")
         told["runs"] = runs
-        told["model_wall_by_cores"] = modelled(runs["spark, one executor"][0], runs["spark, two executors"][0])
+        told["model_wall_by_cores"] = modelled(runs["spark, one core"][0], runs["spark, two cores"][0])
         print(f"model of day 1, seconds by cores: {told['model_wall_by_cores']}")
         if asked.large:
             for name in ("embedded", "one", "two", "2026-03-02", "2026-03-03"):
