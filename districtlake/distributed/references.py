@@ -19,7 +19,7 @@ from districtlake.distributed.set_work import quoted
 from districtlake.policy.cycles import end_of
 from districtlake.quality.surroundings import Surroundings
 from districtlake.quality.validation import ReferenceLookup
-from districtlake.spark.paths import spark_path
+from districtlake.spark.paths import delta_at
 from districtlake.warehouse.tables import address, scan_delta
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class ReferencesOnSpark:
         lost = next((one for one in _files(table, path) if not one.is_file()), None)
         if lost is not None:
             raise FileNotFoundError(lost)
-        found = self.session.read.format("delta").option("versionAsOf", version).load(spark_path(path))
+        found = delta_at(self.session, path, version)
         self._opened[layer, resource, version] = found
         return found
 

@@ -15,7 +15,7 @@ from districtlake.catalog.models import Catalog, Resource
 from districtlake.distributed import set_work
 from districtlake.distributed.arrow import portable, structure
 from districtlake.distributed.set_work import OnSpark, quoted
-from districtlake.spark.paths import spark_path
+from districtlake.spark.paths import delta_at, spark_path
 from districtlake.warehouse.tables import address, key_columns, open_table, schema_of
 
 if TYPE_CHECKING:
@@ -41,8 +41,7 @@ class TablesOnSpark:
         from pyspark.sql import functions as F
 
         height = int(open_table(self.lake, "warehouse", self.resource.id, version).count())
-        path = spark_path(address(self.lake, "warehouse", self.resource.id))
-        table = self.session.read.format("delta").option("versionAsOf", version).load(path)
+        table = delta_at(self.session, address(self.lake, "warehouse", self.resource.id), version)
         stored = {field.name: field.dataType for field in table.schema.fields}
         columns = []
         for field in self._structure("warehouse").fields:

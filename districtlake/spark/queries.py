@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from districtlake.errors import DistrictLakeError
 from districtlake.spark.failures import spark_failures
+from districtlake.spark.paths import delta_at
 from districtlake.spark.time_limit import TimeIsUp, within
 
 if TYPE_CHECKING:
@@ -54,12 +55,12 @@ class Queries:
         """Define a temporary function (``CREATE TEMPORARY FUNCTION …``)."""
         self._asked(lambda: self._session.sql(definition).collect())
 
-    def delta(self, name: str, path: Path | str, version: int, columns: Mapping[str, str]) -> None:
+    def delta(self, name: str, path: Path, version: int, columns: Mapping[str, str]) -> None:
         """A view of a Delta table at a version with exactly these columns (name -> Spark type); one that the table has not got is null."""
         from pyspark.sql import functions as f
 
         def made() -> None:
-            table = self._session.read.format("delta").option("versionAsOf", version).load(str(path))
+            table = delta_at(self._session, path, version)
             there = set(table.columns)
             table.select([f.col(f"`{one}`") if one in there else f.lit(None).cast(kind).alias(one) for one, kind in columns.items()]) \
                 .createOrReplaceTempView(name)  # fmt: skip
